@@ -1,0 +1,44 @@
+import type { Caller } from '../caller.ts'
+
+/** What a handler gets: parsed input, never Express's request. */
+export interface ApiRequest {
+  readonly caller: Caller
+  /** Path parameters, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>
+  /** Query parameters; an empty value or a literal `{{template}}` counts as absent and is not here. */
+  readonly query: Readonly<Record<string, readonly string[]>>
+  /** The parsed JSON body; undefined when none was sent. */
+  readonly body: unknown
+  /** `If-Match`, or the query parameter `if-match` when the header is absent; as sent, not normalised. */
+  readonly ifMatch: string | undefined
+}
+
+export interface ApiResponse {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** Ready-made JSON text, for answers whose parts are stored as JSON already. Sent instead of `body`. */
+  readonly json?: string
+}
+
+/**
+ * One row of the API. `app.ts` loops over the rows: it adds authentication, body parsing, the trailing slash, 405 with
+ * `Allow` and the error answers. A new endpoint is one row and one handler.
+ */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Express path below the host's root, for example `/data/foundation/flowservice/connections/:id`. */
+  readonly path: string
+  readonly handler: (request: ApiRequest) => Promise<ApiResponse>
+  /** `required`: an empty body is 1405-400. `optional`: may be absent. Absent: a body is ignored. */
+  readonly body?: 'required' | 'optional'
+}
+
+export const FLOW_SERVICE = '/data/foundation/flowservice'
+export const CATALOG = '/data/foundation/catalog'
+
+/** The last value of a query parameter, or undefined. */
+export function queryValue(request: ApiRequest, name: string): string | undefined {
+  return request.query[name]?.at(-1)
+}

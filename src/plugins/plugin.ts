@@ -1,0 +1,123 @@
+import type { JsonObject } from '../json.ts'
+import type { Logger } from '../logger.ts'
+
+/**
+ * The contract of a source plugin. A plugin is small and plain: it names its resources, reads one page per call and says
+ * by its errors what the host should do. Paging, retries, checkpoints, ordering and cancellation are the host's.
+ */
+export interface SourcePlugin {
+  /** The connection spec, the source of truth for auth parameters and source parameters. */
+  readonly connectionSpec: JsonObject & { readonly id: string; readonly name: string }
+  /** The resource paths in the order in which they are listed. */
+  readonly resources: readonly SourceResource[]
+  /**
+   * Called for every test, explore and run; makes no request by itself. `auth` has passed the spec's auth schema,
+   * `params` (a source connection's, or what explore was given) the spec's source schema.
+   */
+  connect(auth: JsonObject, params: JsonObject, context: PluginContext): Source
+}
+
+export interface PluginContext {
+  readonly logger: Logger
+}
+
+/** What the host must know about a resource before it reads it. */
+export interface SourceResource {
+  readonly resourcePath: string
+  /**
+   * The list passes that together show every object, for example one for active and one for inactive prices.
+   * The host reads each pass to its end.
+   */
+  readonly passes: readonly string[]
+  /**
+   * How late an object may become visible, in seconds. The host re-reads this much before the end of the last good
+   * window; what is unchanged is not delivered again.
+   */
+  readonly overlapSeconds: number
+  /** JSON Schema of a record in source form, used when the account has no object to infer one from. */
+  readonly builtInSchema: JsonObject
+}
+
+export interface Source {
+  /** Proves the credential by one small read. Throws `FatalSourceError` when it is refused. */
+  check(signal: AbortSignal): Promise<void>
+  /**
+   * Reads one page, newest first. Depends only on the request, so the host may call it again after any failure.
+   * Throws `FatalSourceError` (the run fails at once) or `RetriableSourceError` (the host waits and calls again).
+   */
+  readPage(request: ReadPageRequest): Promise<Page>
+}
+
+/** Opaque position inside a window; stored in the checkpoint with the page that it came from. */
+export type Cursor = string
+
+export interface ReadPageRequest {
+  readonly resourcePath: string
+  readonly pass: string
+  readonly window: CreatedWindow
+  /** Null for the first page of the window. */
+  readonly cursor: Cursor | null
+  /** At most this many records, 1..100. */
+  readonly limit: number
+  readonly signal: AbortSignal
+}
+
+/** Creation times in Unix seconds; null means unbounded. */
+export interface CreatedWindow {
+  /** Inclusive. */
+  readonly from: number | null
+  /** Exclusive. */
+  readonly to: number | null
+}
+
+export interface Page {
+  readonly records: readonly SourceRecord[]
+  /** Null on the last page of the window. */
+  readonly nextCursor: Cursor | null
+}
+
+/** One object of the source. */
+export interface SourceRecord {
+  /** Null when the source declares no id. */
+  readonly id: string | null
+  /** The record in source form, for Stripe `{"data": {<the object as Stripe sent it>}}`. */
+  readonly record: JsonObject
+}
+
+/** The source refused in a way that repeating does not mend: bad credential, missing permission, bad request. */
+export class FatalSourceError extends Error {
+  /** `credential`: no request with it can work. `permission`: this resource is closed to it. `request`: anything else. */
+  readonly reason: 'credential' | 'permission' | 'request'
+  /** HTTP status of the source. */
+  readonly status: number | undefined
+
+  constructor(
+    reason: 'credential' | 'permission' | 'request',
+    message: string,
+    options: { status?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.name = 'FatalSourceError'
+    this.reason = reason
+    this.status = options.status
+  }
+}
+
+/** The source may answer later: the host backs off and calls again. */
+export class RetriableSourceError extends Error {
+  /** `rate`: too many requests. `unavailable`: no usable answer. */
+  readonly reason: 'rate' | 'unavailable'
+  /** The source's own wish, in milliseconds. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    reason: 'rate' | 'unavailable',
+    message: string,
+    options: { retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.name = 'RetriableSourceError'
+    this.reason = reason
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
