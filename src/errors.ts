@@ -1,3 +1,5 @@
+import type { Tenant } from './caller.ts'
+
 /**
  * The one catalogue of error codes. A code is `NNNN-HHH`, HHH being the HTTP status. Two services of the documentation
  * use the numbers 1402 to 1404 and 1100 to 1104 for different things; the prefix of `type` tells them apart
@@ -91,6 +93,8 @@ export interface FlowServiceErrorOptions {
   readonly retryAfterSeconds?: number
   /** For 1403-400, whose number stands for a missing `If-Match` (FLOW) and for a schedule fault (CONNECTOR). */
   readonly prefix?: 'FLOW' | 'CONNECTOR'
+  /** What is known of the tenant when the error comes before the caller is known. */
+  readonly tenant?: Partial<Tenant>
   readonly cause?: unknown
 }
 
@@ -103,6 +107,7 @@ export class FlowServiceError extends Error {
   readonly detail: string
   readonly faults: readonly BodyFault[]
   readonly retryAfterSeconds: number | undefined
+  readonly tenant: Partial<Tenant> | undefined
   readonly #prefix: string | undefined
 
   constructor(
@@ -116,6 +121,7 @@ export class FlowServiceError extends Error {
     this.detail = detail
     this.faults = options.faults ?? []
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.tenant = options.tenant
     this.#prefix = options.prefix
   }
 
@@ -130,7 +136,7 @@ export class FlowServiceError extends Error {
 
   /** The `type` member of the answer. */
   get type(): string {
-    const entry: { prefix?: string } = CATALOGUE[this.code]
+    const entry: { title: string; prefix?: string } = CATALOGUE[this.code]
     return `http://ns.adobe.com/aep/errors/${this.#prefix ?? entry.prefix ?? 'FLOW'}-${this.code}`
   }
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Caller } from '../caller.ts'
 
 /** What a handler gets: parsed input, never Express's request. */
@@ -20,6 +21,8 @@ export interface ApiResponse {
   readonly body?: unknown
   /** Ready-made JSON text, for answers whose parts are stored as JSON already. Sent instead of `body`. */
   readonly json?: string
+  /** Sent as it is, instead of `body`; name its `Content-Type` in the headers. */
+  readonly raw?: string | Uint8Array | Readable
 }
 
 /**
@@ -33,6 +36,25 @@ export interface Route {
   readonly handler: (request: ApiRequest) => Promise<ApiResponse>
   /** `required`: an empty body is 1405-400. `optional`: may be absent. Absent: a body is ignored. */
   readonly body?: 'required' | 'optional'
+}
+
+/** A route without API headers: the token endpoint, probes, signed notifications. */
+export interface PublicRoute {
+  readonly method: Route['method']
+  readonly path: string
+  readonly handler: (request: PublicRequest) => Promise<ApiResponse>
+}
+
+export interface PublicRequest {
+  /** Percent-decoded. */
+  readonly params: Readonly<Record<string, string>>
+  /** As in `ApiRequest`. */
+  readonly query: Readonly<Record<string, readonly string[]>>
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly requestId: string
+  /** The body as sent, to check a signature over. Throws 1000-413 when it is too large. */
+  readBody(): Promise<Buffer>
 }
 
 export const FLOW_SERVICE = '/data/foundation/flowservice'

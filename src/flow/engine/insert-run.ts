@@ -1,0 +1,62 @@
+import type { Caller, Tenant } from '../../caller.ts'
+import type { JsonObject } from '../../json.ts'
+import type { StoredEntity, StoreScope } from '../../store/store.ts'
+import type { FlowContext } from '../context.ts'
+import { createEtag } from '../etag.ts'
+import type { Flow, Run } from '../types.ts'
+import { scheduledMetrics } from './run-document.ts'
+
+export interface NewRun {
+  readonly flow: StoredEntity<Flow>
+  /** As posted, verbatim. */
+  readonly params: JsonObject
+  /** When to start, ms. */
+  readonly notBefore: number
+  readonly by: Pick<Caller, 'userId' | 'clientId'>
+}
+
+/** Stores a run with status `scheduled`: its wire form and the engine's state of it, in the caller's transaction. */
+export async function insertRun(
+  scope: StoreScope,
+  { clock, newId }: Pick<FlowContext, 'clock' | 'newId'>,
+  { flow, params, notBefore, by }: NewRun,
+): Promise<Run> {
+  const now = clock.now()
+  const etag = createEtag(now)
+  const tenant: Tenant = {
+    orgId: flow.orgId,
+    sandboxName: flow.sandboxName,
+    sandboxId: flow.document.sandboxId,
+  }
+  const id = newId()
+  const run: Run = {
+    id,
+    createdAt: now,
+    updatedAt: now,
+    createdBy: by.userId,
+    updatedBy: by.userId,
+    createdClient: by.clientId,
+    updatedClient: by.clientId,
+    imsOrgId: tenant.orgId,
+    sandboxId: tenant.sandboxId,
+    sandboxName: tenant.sandboxName,
+    etag,
+    eTag: etag,
+    flowId: flow.id,
+    flowSpec: flow.document.flowSpec,
+    providerRefId: id,
+    params,
+    metrics: scheduledMetrics(),
+    activities: [],
+  }
+  const runNo = await scope.entities.insert({ kind: 'runs', tenant, etag, document: run })
+  await scope.runs.insert({
+    runNo,
+    flowNo: flow.no,
+    status: 'scheduled',
+    notBefore,
+    lastSequence: 0,
+    checkpoint: null,
+  })
+  return run
+}

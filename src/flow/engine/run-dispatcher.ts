@@ -1,0 +1,128 @@
+import type { FlowProgress, RunState, StoredEntity, StoreScope } from '../../store/store.ts'
+import type { FlowContext } from '../context.ts'
+import { nextDue, parseSchedule } from '../schedule.ts'
+import type { Flow } from '../types.ts'
+import { insertRun } from './insert-run.ts'
+import type { RunEngine } from './run-engine.ts'
+
+export interface RunDispatcherOptions {
+  /** Runs worked on side by side, each of another flow. */
+  readonly concurrency?: number
+  /** How often to look for due flows and waiting runs, ms. */
+  readonly intervalMs?: number
+}
+
+/** Makes runs of flows that are due and keeps every open run going, one per flow at a time. */
+export interface RunDispatcher {
+  /** Begins to work; runs that a dead process left in progress go on first. */
+  start(): void
+  /** Looks for work now instead of at the next interval. */
+  wake(): void
+  /** One round: schedules what is due and starts what waits. Resolves when they are started, not when they have ended. */
+  tick(): Promise<void>
+  /** Stops the flow's run in hand, if any; for a flow that is deleted. */
+  cancel(flowNo: number): void
+  /** Takes no new work, lets each run finish its page in hand for at most `graceMs`, then leaves it for later. */
+  stop(graceMs: number): Promise<void>
+}
+
+const DUE_FLOWS_PER_TICK = 100
+
+interface Job {
+  readonly gentle: AbortController
+  readonly immediate: AbortController
+  readonly done: Promise<void>
+}
+
+export function createRunDispatcher(
+  context: FlowContext,
+  engine: RunEngine,
+  { concurrency = 32, intervalMs = 500 }: RunDispatcherOptions = {},
+): RunDispatcher {
+  const { store, clock, logger } = context
+  const jobs = new Map<number, Job>()
+  const stopping = new AbortController()
+  let waking = new AbortController()
+  let loop: Promise<void> | null = null
+
+  return {
+    start() {
+      loop ??= work()
+    },
+    wake() {
+      waking.abort()
+    },
+    tick,
+    cancel(flowNo) {
+      jobs.get(flowNo)?.immediate.abort()
+    },
+    async stop(graceMs) {
+      stopping.abort()
+      waking.abort()
+      await loop
+      const running = [...jobs.values()]
+      for (const job of running) job.gentle.abort()
+      const allDone = Promise.all(running.map((job) => job.done))
+      const grace = new AbortController()
+      await Promise.race([allDone, clock.sleep(graceMs, grace.signal)])
+      grace.abort()
+      for (const job of running) job.immediate.abort()
+      await allDone
+    },
+  }
+
+  async function work(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await tick()
+      } catch (error) {
+        logger.error({ err: error }, 'looking for runs failed')
+      }
+      if (stopping.signal.aborted) return
+      await clock.sleep(intervalMs, waking.signal)
+      waking = new AbortController()
+    }
+  }
+
+  async function tick(): Promise<void> {
+    for (const due of await store.progress.due(clock.now(), DUE_FLOWS_PER_TICK)) {
+      await store.transaction((scope) => scheduleRun(scope, due))
+    }
+    const free = concurrency - jobs.size
+    if (free <= 0) return
+    for (const state of await store.runs.runnable(clock.now(), [...jobs.keys()], free)) startJob(state)
+  }
+
+  /** Makes the run that is due and moves the flow to the next point of its grid: a late run covers the whole gap. */
+  async function scheduleRun(scope: StoreScope, due: FlowProgress): Promise<void> {
+    const flow = (await scope.entities.getByNo(due.flowNo)) as StoredEntity<Flow> | null
+    const progress = await scope.progress.get(due.flowNo)
+    const now = clock.now()
+    // The flow may have been changed since it was found due.
+    if (flow === null || progress === null || progress.nextDueAt === null || progress.nextDueAt > now) return
+    if (flow.document.state !== 'enabled' || (await scope.runs.openRuns(flow.no)).length > 0) return
+    const schedule = parseSchedule(flow.document.scheduleParams)
+    await insertRun(scope, context, { flow, params: {}, notBefore: now, by: ownerOf(flow) })
+    await scope.progress.save({ ...progress, nextDueAt: nextDue(schedule, now) })
+  }
+
+  function startJob(state: RunState): void {
+    const gentle = new AbortController()
+    const immediate = new AbortController()
+    const done = engine
+      .execute(state, { gentle: gentle.signal, immediate: immediate.signal })
+      .catch(async (error: unknown) => {
+        logger.error({ err: error, runNo: state.runNo }, 'a run cannot be worked on, it is taken up again')
+        await clock.sleep(intervalMs, stopping.signal)
+      })
+      .finally(() => {
+        jobs.delete(state.flowNo)
+        waking.abort()
+      })
+    jobs.set(state.flowNo, { gentle, immediate, done })
+  }
+}
+
+function ownerOf(flow: StoredEntity<Flow>) {
+  return { userId: flow.document.createdBy, clientId: flow.document.createdClient }
+}

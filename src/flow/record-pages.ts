@@ -1,0 +1,76 @@
+import type { Caller } from '../caller.ts'
+import { notFound } from '../errors.ts'
+import type { DeliveredRecord, ObjectPosition } from '../store/store.ts'
+import type { FlowContext } from './context.ts'
+
+/** A page of records as JSON text: the bodies are stored as JSON and go out as they are. */
+export interface RecordsPage<Position> {
+  /** One JSON object each. */
+  readonly items: readonly string[]
+  /** Where the next page starts; null when there is none and will be none. */
+  readonly next: Position | null
+}
+
+export interface RecordPages {
+  /**
+   * What a run has delivered after `afterSequence`, in delivery order. A page never changes once it was served: one that
+   * was served short while the run was going on keeps its length, and what comes later is on the next page. While the run
+   * goes on there is always a next page, empty until there is more.
+   */
+  ofRun(caller: Caller, runId: string, afterSequence: number, limit: number): Promise<RecordsPage<number>>
+  /** The newest version of every object of a dataset, ordered by id. */
+  ofDataSet(
+    caller: Caller,
+    dataSetId: string,
+    after: ObjectPosition | null,
+    limit: number,
+    includeDeleted: boolean,
+  ): Promise<RecordsPage<ObjectPosition>>
+}
+
+export function createRecordPages({ store }: Pick<FlowContext, 'store'>): RecordPages {
+  return {
+    async ofRun(caller, runId, afterSequence, limit) {
+      const run = await store.entities.get(caller.tenant, 'runs', runId)
+      // The status is read before the records: a run seen as ended has delivered all of them.
+      const state = run === null ? null : await store.runs.get(run.no)
+      if (run === null || state === null) throw notFound('runs', runId)
+      const found = await store.records.delivered(run.no, afterSequence, limit)
+
+      const fixed = await store.records.fixedPageEnd(run.no, afterSequence, limit)
+      let end = fixed ?? found.at(-1)?.sequence ?? afterSequence
+      const isShort = found.length > 0 && found.length < limit
+      // A failed run may be triggered again and deliver more.
+      if (fixed === null && isShort && state.status !== 'success') {
+        end = await store.records.fixPageEnd(run.no, afterSequence, limit, end)
+      }
+      const goesOn = state.status === 'scheduled' || state.status === 'inProgress'
+      return {
+        items: found.filter((record) => record.sequence <= end).map(toItem),
+        next: goesOn || end < state.lastSequence ? end : null,
+      }
+    },
+
+    async ofDataSet(caller, dataSetId, after, limit, includeDeleted) {
+      const dataSet = await store.entities.get(caller.tenant, 'dataSets', dataSetId)
+      if (dataSet === null) throw notFound('dataSets', dataSetId)
+      const found = await store.records.current(dataSet.no, after, limit + 1, includeDeleted)
+      const page = found.slice(0, limit)
+      return {
+        items: page.map(toItem),
+        next: found.length > limit ? (page.at(-1)?.position ?? null) : null,
+      }
+    },
+  }
+}
+
+function toItem(record: DeliveredRecord): string {
+  const head = JSON.stringify({
+    id: record.objectId,
+    op: record.operation,
+    resourcePath: record.resourcePath,
+    sequence: record.sequence,
+    observedAt: record.observedAt,
+  })
+  return record.body === null ? head : `${head.slice(0, -1)},"record":${record.body}}`
+}

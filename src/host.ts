@@ -1,0 +1,235 @@
+import { existsSync } from 'node:fs'
+import { chmod, mkdir } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Express } from 'express'
+import { v4 } from 'uuid'
+import { createAccessTokens } from './auth/access-tokens.ts'
+import type { AccessTokens } from './auth/access-tokens.ts'
+import { bootstrapClients } from './auth/bootstrap.ts'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { ConfigError } from './config.ts'
+import type { BootstrapClient, Config } from './config.ts'
+import type { FlowContext } from './flow/context.ts'
+import { loadSpecRegistry } from './flow/load-specs.ts'
+import { createApp } from './http/app.ts'
+import { createAuthenticator } from './http/authentication.ts'
+import { answerBadRequest } from './http/client-error.ts'
+import { createTokenCodec } from './http/continuation-token.ts'
+import type { TokenCodec } from './http/continuation-token.ts'
+import { createMetrics } from './http/metrics.ts'
+import type { Metrics } from './http/metrics.ts'
+import type { PublicRoute, Route } from './http/route.ts'
+import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
+import { tokenRoutes } from './http/token-endpoint.ts'
+import { silentLogger } from './logger.ts'
+import type { Logger } from './logger.ts'
+import type { SourcePlugin } from './plugins/plugin.ts'
+import { checkEncryptionKeys, loadEncryptionKeys } from './secrets/encryption-keys.ts'
+import { createSecretBox } from './secrets/secret-box.ts'
+import { openSqliteStore } from './store/sqlite/sqlite-store.ts'
+import type { Store } from './store/store.ts'
+
+/** The package's root: one folder up, from `src` as well as from `dist`. */
+const OPENAPI_FILE = new URL('../specs/openapi.yaml', import.meta.url)
+
+/** In-flight requests get so long to finish when the host stops, ms. */
+const STOP_GRACE_MS = 5_000
+
+export interface HostOptions {
+  readonly config: Config
+  readonly plugins: readonly SourcePlugin[]
+  /** Opened in `config.dataDir` when absent, and closed by `stop`; a store that is handed in stays open. */
+  readonly store?: Store
+  /** Silent when absent. */
+  readonly logger?: Logger
+  readonly clock?: Clock
+  /** Makes UUIDs. */
+  readonly newId?: () => string
+  /** Further rows of the API, made from the host's parts. */
+  readonly routes?: (parts: HostParts) => readonly Route[]
+}
+
+export interface Host {
+  /** The Express app with all routes; mount it anywhere instead of calling `start`. */
+  readonly router: Express
+  readonly context: FlowContext
+  readonly accessTokens: AccessTokens
+  /** The first API client, when this start created it: the one time that its secret is at hand. */
+  readonly firstClient: BootstrapClient | null
+  /** Base of absolute URLs, without a trailing slash; known for sure after `start`. */
+  publicUrl(): string
+  /**
+   * Listens and starts the background work.
+   *
+   * @throws ConfigError when the address cannot be used
+   */
+  start(): Promise<{ readonly url: string }>
+  /** Takes no more work, finishes what is in hand and closes the store. May be called more than once. */
+  stop(): Promise<void>
+}
+
+/** What the route tables are made from. */
+export interface HostParts {
+  readonly config: Config
+  readonly context: FlowContext
+  readonly tokens: TokenCodec
+  readonly accessTokens: AccessTokens
+  readonly metrics: Metrics
+  /** Base of absolute URLs. A function: the port may be known only after listening. */
+  readonly publicUrl: () => string
+}
+
+/** Work that the host does by itself while it runs. */
+interface BackgroundWork {
+  start(): void
+  /** Resolves when the work in hand is done. */
+  stop(): Promise<void>
+}
+
+/**
+ * Builds a host: opens the store, proves the encryption key, creates the API clients that the settings name.
+ *
+ * @throws ConfigError when the settings do not fit the store
+ */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const { config, logger = silentLogger, clock = systemClock, newId = v4 } = options
+  const store = options.store ?? (await openStore(config, logger, clock))
+  try {
+    const keys = await loadEncryptionKeys(config, store.settings)
+    await checkEncryptionKeys(keys, store.settings)
+    const firstClient = await bootstrapClients({ config, store, clock, newId })
+
+    const context: FlowContext = {
+      store,
+      clock,
+      logger,
+      newId,
+      secretBox: createSecretBox(keys),
+      specs: loadSpecRegistry(),
+      plugins: new Map(options.plugins.map((plugin) => [plugin.connectionSpec.id, plugin])),
+    }
+    const accessTokens = createAccessTokens(keys, clock)
+    const metrics = createMetrics()
+    const listener = createListener(config)
+    const parts: HostParts = {
+      config,
+      context,
+      tokens: createTokenCodec(keys.current, keys.old),
+      accessTokens,
+      metrics,
+      publicUrl: () => config.publicUrl ?? listener.url(),
+    }
+    const router = createApp({
+      routes: [...apiRoutes(parts), ...(options.routes?.(parts) ?? [])],
+      publicRoutes: publicRoutes(parts),
+      authenticate: createAuthenticator({ mode: config.authMode, tokens: accessTokens, clients: store.clients, newId }),
+      logger,
+      metrics,
+      clock,
+      newId,
+    })
+    const background = backgroundWork(parts)
+    let stopped: Promise<void> | undefined
+
+    return {
+      router,
+      context,
+      accessTokens,
+      firstClient,
+      publicUrl: parts.publicUrl,
+      async start() {
+        metrics.collectProcessMetrics()
+        await listener.listen(router)
+        for (const work of background) work.start()
+        return { url: listener.url() }
+      },
+      stop() {
+        stopped ??= (async () => {
+          await Promise.all([listener.close(), ...background.map((work) => work.stop())])
+          metrics.registry.clear()
+          if (!options.store) await store.close()
+        })()
+        return stopped
+      },
+    }
+  } catch (error) {
+    if (!options.store) await store.close()
+    throw error
+  }
+}
+
+/** All rows that need the API headers. A new resource group is one line here. */
+function apiRoutes(_parts: HostParts): readonly Route[] {
+  return [...sandboxRoutes()]
+}
+
+/** All rows that are open without API headers. */
+function publicRoutes({ context, accessTokens, metrics }: HostParts): readonly PublicRoute[] {
+  const { store, logger } = context
+  const openapiFile = existsSync(OPENAPI_FILE) ? OPENAPI_FILE : null
+  return [
+    ...systemRoutes({ store, logger, metrics, openapiFile }),
+    ...tokenRoutes({ tokens: accessTokens, clients: store.clients }),
+  ]
+}
+
+function backgroundWork(_parts: HostParts): readonly BackgroundWork[] {
+  return []
+}
+
+async function openStore({ dataDir }: Config, logger: Logger, clock: Clock): Promise<Store> {
+  try {
+    if ((await mkdir(dataDir, { recursive: true, mode: 0o700 })) !== undefined) await chmod(dataDir, 0o700)
+    return await openSqliteStore({ dataDir, logger, clock })
+  } catch (cause) {
+    throw new ConfigError(`DATA_DIR="${dataDir}" cannot be used: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** The host's own HTTP server, made when `listen` is called. */
+function createListener({ host, port }: Config) {
+  let server: Server | undefined
+  return {
+    async listen(app: Express): Promise<void> {
+      server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 65_000 }, app)
+      server.on('clientError', answerBadRequest)
+      await listening(server, host, port)
+    },
+    url(): string {
+      const bound = server?.address() as AddressInfo | null | undefined
+      return `http://${nameInUrl(bound?.address ?? host)}:${bound?.port ?? port}`
+    },
+    async close(): Promise<void> {
+      if (!server?.listening) return
+      const closing = server
+      const closed = new Promise((resolve) => closing.close(resolve))
+      closing.closeIdleConnections()
+      const deadline = setTimeout(() => closing.closeAllConnections(), STOP_GRACE_MS)
+      await closed
+      clearTimeout(deadline)
+    },
+  }
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason = error.code === 'EADDRINUSE' ? 'it is in use by another process' : error.message
+      reject(new ConfigError(`HOST and PORT: cannot listen on ${host}:${port}: ${reason}`, { cause: error }))
+    })
+    server.listen({ host, port }, resolve)
+  })
+}
+
+/** A wildcard address is no address to call. */
+function nameInUrl(address: string): string {
+  if (address === '0.0.0.0' || address === '::') return 'localhost'
+  return address.includes(':') ? `[${address}]` : address
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

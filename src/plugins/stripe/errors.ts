@@ -1,0 +1,55 @@
+import Stripe from 'stripe'
+import { FatalSourceError, RetriableSourceError } from '../plugin.ts'
+import { redactKey } from './redact-key.ts'
+
+/**
+ * Sorts whatever a Stripe request threw by remedy: `FatalSourceError` when repeating cannot mend it,
+ * `RetriableSourceError` otherwise. Messages keep Stripe's text and the permission it names, never the key.
+ */
+export function toSourceError(error: unknown, key: string): FatalSourceError | RetriableSourceError {
+  if (error instanceof FatalSourceError || error instanceof RetriableSourceError) return error
+  const status = error instanceof Stripe.errors.StripeError ? error.statusCode : undefined
+  const text = redactKey(error instanceof Error ? error.message : String(error), key)
+  // No cause: the SDK's error carries the request and, for a malformed key, the key itself.
+  if (status === undefined) return new RetriableSourceError('unavailable', `Stripe gave no usable answer: ${text}`)
+
+  const message = `Stripe answered ${status}: ${text}`
+  const headers = headersOf(error)
+  if (status === 401) return new FatalSourceError('credential', message, { status })
+  if (status === 403) return new FatalSourceError('permission', message, { status })
+  if (isRetriable(status, headers['stripe-should-retry'])) {
+    const retryAfterMs = parseRetryAfter(headers['retry-after'])
+    return new RetriableSourceError(status === 429 ? 'rate' : 'unavailable', message, { retryAfterMs })
+  }
+  return new FatalSourceError('request', message, { status })
+}
+
+/** True when a list refused its cursor: the object is deleted or has left the filter. Answers 400 or 404. */
+export function isCursorGone(error: unknown): boolean {
+  return (
+    error instanceof Stripe.errors.StripeError &&
+    error.code === 'resource_missing' &&
+    error.param === 'starting_after'
+  )
+}
+
+const RETRIABLE_STATUSES = new Set([409, 424, 429])
+
+function isRetriable(status: number, shouldRetry: string | undefined): boolean {
+  if (shouldRetry === 'true') return true
+  // 429 is about time, not about the request: waiting always helps.
+  if (shouldRetry === 'false') return status === 429
+  return status >= 500 || RETRIABLE_STATUSES.has(status)
+}
+
+/** Seconds or an HTTP date, in milliseconds from now; undefined when absent or unreadable. */
+function parseRetryAfter(value: string | undefined): number | undefined {
+  if (value === undefined || value.trim() === '') return undefined
+  const seconds = Number(value)
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now()
+  return Number.isFinite(ms) && ms >= 0 ? ms : undefined
+}
+
+function headersOf(error: unknown): Readonly<Record<string, string>> {
+  return (error instanceof Stripe.errors.StripeError && error.headers) || {}
+}

@@ -1,0 +1,114 @@
+import { missingResource, StripeError } from '../errors.ts'
+import type { ParamSchema, ValidParams } from '../parameters.ts'
+import type { StripeObject } from '../types.ts'
+import type { MutationContext, Mutations } from './mutation.ts'
+import { fieldUpdate, mergeMetadata, WRITE_PARAMS } from './mutation.ts'
+
+/** What `POST /v1/prices` and `price_data` have in common. */
+export const PRICE_PARAMS = {
+  currency: { kind: 'text', required: true },
+  product: { kind: 'text' },
+  unit_amount: { kind: 'integer', min: 0 },
+  unit_amount_decimal: { kind: 'text' },
+  recurring: {
+    kind: 'hash',
+    members: {
+      interval: { kind: 'choice', of: ['day', 'week', 'month', 'year'], required: true },
+      interval_count: { kind: 'integer', min: 1 },
+      usage_type: { kind: 'choice', of: ['licensed', 'metered'] },
+    },
+  },
+  tax_behavior: { kind: 'choice', of: ['unspecified', 'exclusive', 'inclusive'] },
+} as const satisfies ParamSchema
+
+/** Inline prices are made through `price_data`; no list shows them. */
+export function createPrice(context: MutationContext, params: ValidParams, inline: boolean): StripeObject {
+  const { world, cause } = context
+  const { prices } = world.collections
+  const recurring = params.recurring as ValidParams | undefined
+  const decimal = (params.unit_amount_decimal as string | undefined) ?? String(params.unit_amount ?? 0)
+  const whole = /^\d+$/.test(decimal) ? Number(decimal) : null
+  const price: StripeObject = {
+    id: prices.nextId(),
+    object: 'price',
+    active: (params.active as boolean | undefined) ?? true,
+    billing_scheme: 'per_unit',
+    created: world.clock.now(),
+    currency: params.currency as string,
+    custom_unit_amount: null,
+    livemode: world.plan.livemode,
+    lookup_key: (params.lookup_key as string | undefined) ?? null,
+    metadata: mergeMetadata({}, params.metadata),
+    nickname: (params.nickname as string | undefined) ?? null,
+    product: productOf(context, params),
+    recurring: recurring
+      ? {
+          aggregate_usage: null,
+          interval: recurring.interval as string,
+          interval_count: Number(recurring.interval_count ?? 1),
+          meter: null,
+          trial_period_days: null,
+          usage_type: (recurring.usage_type as string | undefined) ?? 'licensed',
+        }
+      : null,
+    tax_behavior: (params.tax_behavior as string | undefined) ?? 'unspecified',
+    tiers_mode: null,
+    transform_quantity: null,
+    type: recurring ? 'recurring' : 'one_time',
+    unit_amount: whole,
+    unit_amount_decimal: decimal,
+    ...(inline ? { inline: true } : {}),
+  }
+  prices.add(price)
+  world.emit('price.created', price, cause)
+  return price
+}
+
+function productOf({ world }: MutationContext, params: ValidParams): string {
+  const id = params.product as string | undefined
+  if (id !== undefined) {
+    if (!world.product(id)) throw missingResource('product', id, 'product')
+    return id
+  }
+  const data = params.product_data as ValidParams | undefined
+  if (!data) throw new StripeError(400, 'You must pass either product or product_data.', { param: 'product' })
+  const product: StripeObject = {
+    id: world.nextId('products'),
+    object: 'product',
+    active: true,
+    created: world.clock.now(),
+    livemode: world.plan.livemode,
+    metadata: {},
+    name: data.name as string,
+  }
+  world.addProduct(product)
+  return product.id
+}
+
+export const priceMutations: Mutations = {
+  create: {
+    params: {
+      ...PRICE_PARAMS,
+      ...WRITE_PARAMS,
+      active: { kind: 'boolean' },
+      lookup_key: { kind: 'text' },
+      nickname: { kind: 'text' },
+      product_data: { kind: 'hash', members: { name: { kind: 'text', required: true } } },
+    },
+    run: (context, params) => createPrice(context, params, false),
+  },
+  update: fieldUpdate('prices', 'price.updated', {
+    active: { kind: 'boolean' },
+    lookup_key: { kind: 'text', unsettable: true },
+    nickname: { kind: 'text', unsettable: true },
+    tax_behavior: { kind: 'choice', of: ['unspecified', 'exclusive', 'inclusive'] },
+  }),
+}
+
+/** Removes an unused price, as only the Dashboard can: `price.deleted`, and a stub where it is referenced. */
+export function deletePrice({ world, cause }: MutationContext, price: StripeObject): StripeObject {
+  const stub: StripeObject = { id: price.id, object: 'price', deleted: true }
+  world.emit('price.deleted', price, cause)
+  world.collections.prices.replace(stub)
+  return stub
+}

@@ -1,0 +1,121 @@
+import type { Json, JsonHash, StripeObject } from './types.ts'
+import { hashOf } from './types.ts'
+import type { World } from './world.ts'
+
+/** Entries of a nested list that are inlined; the rest is paged. */
+const INLINED = 10
+
+type Shape = (object: StripeObject, version: string, world: World) => StripeObject
+
+/** Fields that came and went with versions. One row per object; objects without a row never changed. */
+const SHAPES: Readonly<Record<string, Shape>> = {
+  charge: shapeCharge,
+  subscription: shapeSubscription,
+  subscription_item: shapeItem,
+  refund: shapeRefund,
+  balance_transaction: shapeBalanceTransaction,
+  customer: shapeCustomer,
+  price: shapePrice,
+}
+
+/** The object as one API version shows it: a fresh top level that the caller may expand in place. */
+export function shape(object: StripeObject, version: string, world: World): StripeObject {
+  if (object.deleted === true) return { ...object }
+  const shapeOf = SHAPES[object.object]
+  return shapeOf ? shapeOf(object, version, world) : { ...object }
+}
+
+/** The envelope of a nested list, with its first entries. */
+export function nestedList(entries: readonly Json[], url: string, inlined = INLINED): JsonHash {
+  return { object: 'list', data: entries.slice(0, inlined), has_more: entries.length > inlined, url }
+}
+
+function shapeCharge(charge: StripeObject, version: string, world: World): StripeObject {
+  if (version < '2022-11-15') return { ...charge, refunds: refundsList(charge, version, world) }
+  if (version < '2025-03-31') return { ...charge }
+  const { invoice: _invoice, ...rest } = charge
+  return rest as StripeObject
+}
+
+/** The refunds of a charge, newest first, as `charge.refunds` shows them. */
+export function refundsList(charge: StripeObject, version: string, world: World): JsonHash {
+  const refunds = world.refundsOf(charge.id).map((refund) => shape(refund, version, world))
+  return nestedList(refunds, `/v1/charges/${charge.id}/refunds`)
+}
+
+function shapeSubscription(object: StripeObject, version: string): StripeObject {
+  const { billing_mode, managed_payments, billing_schedules, customer_account, status_details, ...common } = object
+  const { current_period_start, current_period_end, discount, discounts, plan, quantity, ...always } = common
+  const { billing_thresholds, ...rest } = always
+  const items = hashOf(object.items)
+  const entries = (items.data as StripeObject[]).map((item) => shapeItem(item, version))
+  const basil = version >= '2025-03-31'
+  return {
+    ...rest,
+    ...(basil ? { discounts } : { current_period_end, current_period_start, discount, plan, quantity }),
+    ...(basil && version < '2025-05-28' ? {} : { billing_thresholds }),
+    ...(version >= '2025-06-30' ? { billing_mode } : {}),
+    ...(version >= '2026-03-25' ? { billing_schedules, customer_account, managed_payments } : {}),
+    ...(version >= '2026-09-30' ? { status_details } : {}),
+    ...(version < '2019-10-17' ? { billing: object.collection_method, start: object.start_date } : {}),
+    ...(version < '2020-08-27' ? { tax_percent: null } : {}),
+    items: {
+      object: 'list',
+      data: entries.slice(0, INLINED),
+      has_more: entries.length > INLINED,
+      ...(basil ? {} : { total_count: entries.length }),
+      url: items.url,
+    },
+  } as StripeObject
+}
+
+function shapeItem(item: StripeObject, version: string): StripeObject {
+  const { current_period_start, current_period_end, discounts, billing_thresholds, ...rest } = item
+  const basil = version >= '2025-03-31'
+  return {
+    ...rest,
+    ...(basil ? { current_period_end, current_period_start, discounts } : {}),
+    ...(basil && version < '2025-05-28' ? {} : { billing_thresholds }),
+    price: shapePrice(item.price as StripeObject, version),
+  } as StripeObject
+}
+
+function shapeRefund(refund: StripeObject, version: string): StripeObject {
+  if (version >= '2026-07-29') return { ...refund }
+  const { customer: _customer, customer_account: _account, payment_method: _method, ...rest } = refund
+  return rest as StripeObject
+}
+
+function shapeBalanceTransaction(object: StripeObject, version: string, world: World): StripeObject {
+  const status = world.clock.now() >= Number(object.available_on) ? 'available' : 'pending'
+  if (version >= '2026-03-25') return { ...object, status }
+  const { balance_type: _type, ...rest } = object
+  return { ...rest, status } as StripeObject
+}
+
+function shapeCustomer(customer: StripeObject, version: string, world: World): StripeObject {
+  if (version >= '2020-08-27') return { ...customer }
+  return { ...customer, ...customerLists(customer, version, world) }
+}
+
+/** The sublists that customers carried until 2020-08-27, and that can be expanded since. */
+export function customerLists(customer: StripeObject, version: string, world: World) {
+  const subscriptions = world
+    .subscriptionsOf(customer.id)
+    .filter((subscription) => subscription.status !== 'canceled')
+    .map((subscription) => shape(subscription, version, world))
+  return {
+    sources: nestedList([], `/v1/customers/${customer.id}/sources`),
+    subscriptions: nestedList(subscriptions, `/v1/customers/${customer.id}/subscriptions`),
+    tax_ids: nestedList([], `/v1/customers/${customer.id}/tax_ids`),
+  }
+}
+
+/** Usage records gave way to meters with basil; tiers have to be expanded; `inline` is the sandbox's own mark. */
+function shapePrice(price: StripeObject, version: string): StripeObject {
+  const { tiers: _tiers, inline: _inline, ...rest } = price
+  if (price.recurring === null) return rest as StripeObject
+  const { meter, aggregate_usage, ...recurring } = hashOf(price.recurring)
+  const usage = version >= '2025-03-31' ? { meter } : { aggregate_usage }
+  return { ...rest, recurring: { ...recurring, ...usage } } as StripeObject
+}

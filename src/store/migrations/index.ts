@@ -1,0 +1,5 @@
+import type { Migration } from '../sql/migrate.ts'
+import { initialSchema } from './0001-initial-schema.ts'
+
+/** In order; the numbers count from 1. */
+export const MIGRATIONS: readonly Migration[] = [initialSchema]

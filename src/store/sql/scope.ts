@@ -1,0 +1,22 @@
+import type { StoreScope } from '../store.ts'
+import { createClientStore } from './clients.ts'
+import type { StoreDialect } from './dialect.ts'
+import { createEntityStore } from './entities.ts'
+import { createFlowProgressStore } from './flow-progress.ts'
+import type { QueryTexts } from './query-texts.ts'
+import { createRecordStore } from './records.ts'
+import { createRunStateStore } from './run-states.ts'
+import { createSettingStore } from './settings.ts'
+import type { Database } from './tables.ts'
+
+/** The stores of one connection or transaction. `texts` is shared by all of them. */
+export function createScope(db: Database, dialect: StoreDialect, texts: QueryTexts): StoreScope {
+  return {
+    entities: createEntityStore(db, dialect),
+    progress: createFlowProgressStore(db),
+    runs: createRunStateStore(db),
+    records: createRecordStore(db, texts),
+    clients: createClientStore(db),
+    settings: createSettingStore(db),
+  }
+}

@@ -1,0 +1,122 @@
+import type { Generated, Kysely } from 'kysely'
+import type { EntityKind, RecordOperation, RunStatus } from '../store.ts'
+
+/** The tables as the newest migration leaves them. Times are milliseconds since the epoch, flags are 0 or 1. */
+export interface Tables {
+  entities: EntityTable
+  entity_references: EntityReferenceTable
+  flow_progress: FlowProgressTable
+  run_states: RunStateTable
+  record_sets: RecordSetTable
+  record_set_runs: RecordSetRunTable
+  objects: ObjectTable
+  deliveries: DeliveryTable
+  page_ends: PageEndTable
+  api_clients: ApiClientTable
+  sandboxes: SandboxTable
+  settings: SettingTable
+}
+
+export type Database = Kysely<Tables>
+
+export interface EntityTable {
+  no: Generated<number>
+  kind: EntityKind
+  id: string
+  org_id: string
+  sandbox_name: string
+  etag: string
+  /** JSON text. */
+  document: string
+  /** JSON text. */
+  secrets: string
+  /** From here on copies of members of the document, see `entity-columns.ts`. */
+  state: string | null
+  parent_id: string | null
+  created_at: number
+  updated_at: number
+}
+
+export interface EntityReferenceTable {
+  from_no: number
+  to_id: string
+}
+
+export interface FlowProgressTable {
+  flow_no: number
+  next_due_at: number | null
+  position: number | null
+  change_position: string | null
+}
+
+export interface RunStateTable {
+  run_no: number
+  flow_no: number
+  status: RunStatus
+  not_before: number
+  last_sequence: number
+  checkpoint: string | null
+}
+
+/** The places that runs write to: one row for each resource of a connection spec in a dataset. */
+export interface RecordSetTable {
+  no: Generated<number>
+  data_set_no: number
+  connection_spec_id: string
+  resource_path: string
+}
+
+/** Which runs wrote to a record set; tells what to remove with a dataset. */
+export interface RecordSetRunTable {
+  record_set_no: number
+  run_no: number
+}
+
+/** The newest version of every object. Its body is the delivery (`run_no`, `sequence`). */
+export interface ObjectTable {
+  data_set_no: number
+  object_id: string
+  record_set_no: number
+  run_no: number
+  sequence: number
+  content_hash: string | null
+  /** The newest observation, also when it brought nothing new. */
+  observed_at: number
+  deleted: number
+}
+
+/** Append-only. */
+export interface DeliveryTable {
+  run_no: number
+  sequence: number
+  record_set_no: number
+  object_id: string | null
+  operation: RecordOperation
+  observed_at: number
+  body: string | null
+}
+
+export interface PageEndTable {
+  run_no: number
+  after_sequence: number
+  page_limit: number
+  end_sequence: number
+}
+
+export interface ApiClientTable {
+  client_id: string
+  secret_hash: string
+  org_id: string
+  created_at: number
+}
+
+export interface SandboxTable {
+  org_id: string
+  name: string
+  sandbox_id: string
+}
+
+export interface SettingTable {
+  name: string
+  value: string
+}

@@ -1,0 +1,55 @@
+import type { Expression, RawBuilder, SqlBool } from 'kysely'
+import { sql } from 'kysely'
+import type { PathSegment } from '../query.ts'
+import type { JsonDialect, ValueTest } from '../sql/dialect.ts'
+
+/** JSON access with SQLite's functions. */
+export const sqliteJson: JsonDialect = {
+  some(document, path, test) {
+    // One `json_each` per segment: it gives the elements of an array, or the one value.
+    const steps = path.map((segment, index) => {
+      const parent =
+        index === 0
+          ? document
+          : sql`case when v${sql.raw(String(index - 1))}.type = 'object' then v${sql.raw(String(index - 1))}.value end`
+      return sql`json_each(${valuesOf(parent, segment)}) as v${sql.raw(String(index))}`
+    })
+    const last = sql.raw(`v${path.length - 1}`)
+    const condition = passes(sql`${last}.type`, sql`${last}.value`, test)
+    return sql<SqlBool>`exists (select 1 from ${sql.join(steps)} where ${condition})`
+  },
+
+  sortKey(document, path) {
+    const at = jsonPath(path)
+    return sql`case when json_type(${document}, ${at}) in ('integer', 'real', 'text', 'true', 'false') then json_extract(${document}, ${at}) end`
+  },
+
+  sortValue(value) {
+    return sql`${typeof value === 'boolean' ? Number(value) : value}`
+  },
+}
+
+/** The values under a member as a JSON array; null when there are none. */
+function valuesOf(parent: Expression<unknown>, { name, each }: PathSegment): RawBuilder<unknown> {
+  const at = jsonPath([name])
+  const single = each ? sql`` : sql`else '[' || (${parent} -> ${at}) || ']'`
+  return sql`case json_type(${parent}, ${at}) when 'array' then ${parent} -> ${at} ${single} end`
+}
+
+function passes(type: RawBuilder<unknown>, value: RawBuilder<unknown>, test: ValueTest): Expression<SqlBool> {
+  const types: string[] = []
+  if (test.boolean?.(true)) types.push('true')
+  if (test.boolean?.(false)) types.push('false')
+  if (test.other) types.push('null', 'object', 'array')
+  const conditions = [
+    ...(test.text ? [sql`(${type} = 'text' and ${test.text(value)})`] : []),
+    ...(test.number ? [sql`(${type} in ('integer', 'real') and ${test.number(value)})`] : []),
+    ...(types.length > 0 ? [sql`${type} in (${sql.join(types)})`] : []),
+  ]
+  return conditions.length > 0 ? sql`(${sql.join(conditions, sql` or `)})` : sql`1 = 0`
+}
+
+/** A path of member names; a quoted name is escaped as in JSON. */
+function jsonPath(names: readonly string[]): string {
+  return `$${names.map((name) => `.${JSON.stringify(name)}`).join('')}`
+}
