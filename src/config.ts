@@ -253,9 +253,7 @@ export function describeSettings(): string {
     doc: row.doc,
   }))
   const nameWidth = Math.max(...rows.map((row) => row.name.length))
-  return rows
-    .map(({ name, value, doc }) => `  ${name.padEnd(nameWidth)}  ${doc} Default: ${value}.`)
-    .join('\n')
+  return rows.map(({ name, value, doc }) => `  ${name.padEnd(nameWidth)}  ${doc} Default: ${value}.`).join('\n')
 }
 
 /** The names of all settings, in the order of the table. */

@@ -110,11 +110,7 @@ export class FlowServiceError extends Error {
   readonly tenant: Partial<Tenant> | undefined
   readonly #prefix: string | undefined
 
-  constructor(
-    code: ErrorCode,
-    detail: string,
-    options: FlowServiceErrorOptions = {},
-  ) {
+  constructor(code: ErrorCode, detail: string, options: FlowServiceErrorOptions = {}) {
     super(detail, { cause: options.cause })
     this.name = 'FlowServiceError'
     this.code = code

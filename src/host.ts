@@ -13,16 +13,30 @@ import type { Clock } from './clock.ts'
 import { ConfigError } from './config.ts'
 import type { BootstrapClient, Config } from './config.ts'
 import type { FlowContext } from './flow/context.ts'
+import { createRunDispatcher } from './flow/engine/run-dispatcher.ts'
+import type { RunDispatcher } from './flow/engine/run-dispatcher.ts'
+import { createRunEngine } from './flow/engine/run-engine.ts'
+import { createRecordPages } from './flow/record-pages.ts'
+import { createRunService } from './flow/run-service.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
 import { answerBadRequest } from './http/client-error.ts'
 import { createTokenCodec } from './http/continuation-token.ts'
 import type { TokenCodec } from './http/continuation-token.ts'
+import { connectionRoutes } from './http/connection-routes.ts'
+import { dataSetRoutes } from './http/dataset-routes.ts'
+import { exploreRoutes } from './http/explore-routes.ts'
+import { flowRoutes } from './http/flow-routes.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
+import { recordRoutes } from './http/record-routes.ts'
 import type { PublicRoute, Route } from './http/route.ts'
+import { runRoutes } from './http/run-routes.ts'
+import { sourceConnectionRoutes } from './http/source-connection-routes.ts'
+import { specRoutes } from './http/spec-routes.ts'
 import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
+import { targetConnectionRoutes } from './http/target-connection-routes.ts'
 import { tokenRoutes } from './http/token-endpoint.ts'
 import { silentLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
@@ -61,8 +75,10 @@ export interface Host {
   readonly firstClient: BootstrapClient | null
   /** Base of absolute URLs, without a trailing slash; known for sure after `start`. */
   publicUrl(): string
+  /** Begins to make and work on runs, without listening: for a host whose `router` is mounted in another app. */
+  startRuns(): void
   /**
-   * Listens and starts the background work.
+   * Listens and begins to make and work on runs.
    *
    * @throws ConfigError when the address cannot be used
    */
@@ -80,13 +96,6 @@ export interface HostParts {
   readonly metrics: Metrics
   /** Base of absolute URLs. A function: the port may be known only after listening. */
   readonly publicUrl: () => string
-}
-
-/** Work that the host does by itself while it runs. */
-interface BackgroundWork {
-  start(): void
-  /** Resolves when the work in hand is done. */
-  stop(): Promise<void>
 }
 
 /**
@@ -122,8 +131,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
       metrics,
       publicUrl: () => config.publicUrl ?? listener.url(),
     }
+    const runs = createRuns(parts)
     const router = createApp({
-      routes: [...apiRoutes(parts), ...(options.routes?.(parts) ?? [])],
+      routes: [...apiRoutes(parts, runs), ...(options.routes?.(parts) ?? [])],
       publicRoutes: publicRoutes(parts),
       authenticate: createAuthenticator({ mode: config.authMode, tokens: accessTokens, clients: store.clients, newId }),
       logger,
@@ -131,7 +141,6 @@ export async function createHost(options: HostOptions): Promise<Host> {
       clock,
       newId,
     })
-    const background = backgroundWork(parts)
     let stopped: Promise<void> | undefined
 
     return {
@@ -140,15 +149,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
       accessTokens,
       firstClient,
       publicUrl: parts.publicUrl,
+      startRuns: () => runs.start(),
       async start() {
         metrics.collectProcessMetrics()
         await listener.listen(router)
-        for (const work of background) work.start()
+        runs.start()
         return { url: listener.url() }
       },
       stop() {
         stopped ??= (async () => {
-          await Promise.all([listener.close(), ...background.map((work) => work.stop())])
+          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS)])
           metrics.registry.clear()
           if (!options.store) await store.close()
         })()
@@ -162,8 +172,20 @@ export async function createHost(options: HostOptions): Promise<Host> {
 }
 
 /** All rows that need the API headers. A new resource group is one line here. */
-function apiRoutes(_parts: HostParts): readonly Route[] {
-  return [...sandboxRoutes()]
+function apiRoutes({ context, tokens, publicUrl }: HostParts, runs: RunDispatcher): readonly Route[] {
+  const onRunnable = () => runs.wake()
+  return [
+    ...sandboxRoutes(),
+    ...specRoutes(context),
+    ...exploreRoutes(context),
+    ...connectionRoutes(context, tokens),
+    ...sourceConnectionRoutes(context, tokens),
+    ...targetConnectionRoutes(context, tokens),
+    ...flowRoutes(context, tokens, { onFlowDue: onRunnable, onFlowDeleted: (flow) => runs.cancel(flow.no) }),
+    ...runRoutes(context, tokens, createRunService(context, { onRunnable, publicUrl })),
+    ...recordRoutes(createRecordPages(context), tokens),
+    ...dataSetRoutes(context),
+  ]
 }
 
 /** All rows that are open without API headers. */
@@ -176,8 +198,9 @@ function publicRoutes({ context, accessTokens, metrics }: HostParts): readonly P
   ]
 }
 
-function backgroundWork(_parts: HostParts): readonly BackgroundWork[] {
-  return []
+function createRuns({ context, config, publicUrl, metrics }: HostParts): RunDispatcher {
+  const giveUpMs = config.runGiveUpSeconds * 1000
+  return createRunDispatcher(context, createRunEngine(context, { giveUpMs, publicUrl, observer: metrics.runs }))
 }
 
 async function openStore({ dataDir }: Config, logger: Logger, clock: Clock): Promise<Store> {
@@ -192,23 +215,26 @@ async function openStore({ dataDir }: Config, logger: Logger, clock: Clock): Pro
 /** The host's own HTTP server, made when `listen` is called. */
 function createListener({ host, port }: Config) {
   let server: Server | undefined
+  let bound: AddressInfo | undefined
   return {
     async listen(app: Express): Promise<void> {
       server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 65_000 }, app)
       server.on('clientError', answerBadRequest)
       await listening(server, host, port)
+      bound = server.address() as AddressInfo
     },
     url(): string {
-      const bound = server?.address() as AddressInfo | null | undefined
       return `http://${nameInUrl(bound?.address ?? host)}:${bound?.port ?? port}`
     },
     async close(): Promise<void> {
       if (!server?.listening) return
       const closing = server
       const closed = new Promise((resolve) => closing.close(resolve))
-      closing.closeIdleConnections()
+      // A connection that is kept alive becomes idle only after the answer that is on its way.
+      const sweep = setInterval(() => closing.closeIdleConnections(), 20)
       const deadline = setTimeout(() => closing.closeAllConnections(), STOP_GRACE_MS)
       await closed
+      clearInterval(sweep)
       clearTimeout(deadline)
     },
   }

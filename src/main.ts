@@ -4,8 +4,9 @@ import module from 'node:module'
 // Compiled code is kept between starts, which halves the time of the next one.
 module.enableCompileCache?.()
 
-const [{ Command }, { ConfigError, describeSettings }, { redactSecrets }] = await Promise.all([
+const [{ Command }, { demoCommand }, { ConfigError, describeSettings }, { redactSecrets }] = await Promise.all([
   import('commander'),
+  import('./cli/demo/command.ts'),
   import('./config.ts'),
   import('./secrets/redact.ts'),
 ])
@@ -23,6 +24,8 @@ program
     const { start } = await import('./cli/start.ts')
     await start(process.env)
   })
+
+program.addCommand(demoCommand())
 
 try {
   await program.parseAsync()

@@ -5,7 +5,7 @@ import { FlowServiceError, notFound } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Comparison, ListQuery } from '../store/query.ts'
 import type { Store, StoredEntity, StoreScope } from '../store/store.ts'
-import { mergePatch, nextVersion, parseDataSetBody, withTableName } from './dataset.ts'
+import { mergePatch, nextVersion, parseDataSetBody, withTableName, WRITABLE_MEMBERS } from './dataset.ts'
 import type { DataSet } from './dataset.ts'
 
 /** Datasets: where data lands. */
@@ -35,7 +35,13 @@ export interface DataSetListRequest {
 /** Rows read at once while a list skips to its start. */
 const SKIP_PAGE = 1000
 
-export function createDataSetService({ store, clock }: { readonly store: Store; readonly clock: Clock }): DataSetService {
+export function createDataSetService({
+  store,
+  clock,
+}: {
+  readonly store: Store
+  readonly clock: Clock
+}): DataSetService {
   async function change(caller: Caller, id: string, edit: (dataSet: DataSet) => JsonObject): Promise<void> {
     await store.transaction(async (scope) => {
       const entity = await find(scope, caller.tenant, id)
@@ -46,7 +52,6 @@ export function createDataSetService({ store, clock }: { readonly store: Store; 
         ...written,
         id,
         name: String(written['name']),
-        schemaRef: written['schemaRef'] as JsonObject,
         tags: withTableName(written['tags'], String(written['name']), before.tags),
         version: nextVersion(before.version),
         updated: clock.now(),
@@ -71,7 +76,7 @@ export function createDataSetService({ store, clock }: { readonly store: Store; 
 
     async list(caller, { filter, order, start, limit }) {
       let after: ListQuery['after'] = null
-      for (let left = start; left > 0; ) {
+      for (let left = start; left > 0;) {
         const page: readonly StoredEntity[] = await store.entities.list(caller.tenant, 'dataSets', {
           filter,
           order,
@@ -123,7 +128,6 @@ function newDataSet(caller: Caller, written: JsonObject, now: number): DataSet {
     name: String(written['name']),
     imsOrg: tenant.orgId,
     sandboxId: tenant.sandboxId,
-    schemaRef: written['schemaRef'] as JsonObject,
     version: '1.0.0',
     created: now,
     updated: now,
@@ -140,9 +144,8 @@ function newDataSet(caller: Caller, written: JsonObject, now: number): DataSet {
 
 /** What the server set and keeps: everything that a client does not write. */
 function serverMembers(dataSet: DataSet): DataSet {
-  const { description: _, fileDescription: _f, enableErrorDiagnostics: _e, unifiedTags: _u, systemLabels: _s, ...kept } =
-    dataSet
-  return kept as DataSet
+  const kept = Object.entries(dataSet).filter(([name]) => !WRITABLE_MEMBERS.includes(name))
+  return Object.fromEntries(kept) as unknown as DataSet
 }
 
 function hexId(): string {

@@ -13,7 +13,8 @@ export interface DataSet extends EntityDocument {
   readonly description?: string
   readonly imsOrg: string
   readonly sandboxId: string
-  readonly schemaRef: JsonObject
+  /** Stored as given; absent when the client gave none. */
+  readonly schemaRef?: JsonObject
   /** `1.0.0`, rises with every change. */
   readonly version: string
   readonly created: number
@@ -49,14 +50,17 @@ export const WRITABLE_MEMBERS = Object.keys(PROPERTIES)
 const accepts = new Ajv({ allErrors: true }).compile({
   type: 'object',
   properties: PROPERTIES,
-  required: ['name', 'schemaRef'],
+  required: ['name'],
 })
 
 /** The members that a client gives, checked; throws the first fault (1304-400 or 1312-400) and lists all of them. */
 export function parseDataSetBody(body: unknown): JsonObject {
   if (!isJsonObject(body)) throw new FlowServiceError('1000-400', 'The body is not a JSON object; send one.')
   const written = Object.fromEntries(
-    WRITABLE_MEMBERS.filter((name) => Object.hasOwn(body, name) && body[name] !== null).map((name) => [name, body[name]]),
+    WRITABLE_MEMBERS.filter((name) => Object.hasOwn(body, name) && body[name] !== null).map((name) => [
+      name,
+      body[name],
+    ]),
   )
   if (accepts(written)) return written
   const errors = accepts.errors ?? []

@@ -52,6 +52,11 @@ export function readMember(owner: JsonObject, name: string): JsonValue | undefin
   return Object.hasOwn(owner, name) ? (owner[name] ?? undefined) : undefined
 }
 
+/** The object without one of its members. */
+export function omit(owner: JsonObject, name: string): JsonObject {
+  return Object.fromEntries(Object.entries(owner).filter(([member]) => member !== name))
+}
+
 /** `always`: even in a draft. `unlessDraft`: a draft may lack it. `no`: optional. */
 export type Need = 'always' | 'unlessDraft' | 'no'
 

@@ -31,7 +31,9 @@ export interface ReadAuth {
 export function readAuth(faults: Faults, body: JsonObject, request: AuthRequest): ReadAuth | null {
   const auth = readObject(faults, body, '/auth', 'unlessDraft')
   if (auth === undefined) return null
-  const specName = readText(faults, auth, '/auth/specName', 'unlessDraft')
+  // Only the auth spec tells secrets from the rest, so even a draft needs it beside parameters.
+  const hasParams = readMember(auth, 'params') !== undefined
+  const specName = readText(faults, auth, '/auth/specName', hasParams ? 'always' : 'unlessDraft')
   const authSpec = specName === undefined ? null : request.spec.authSpec(specName)
   if (specName !== undefined && authSpec === null) {
     const known = request.spec.authSpecNames.join(', ')
@@ -40,7 +42,6 @@ export function readAuth(faults: Faults, body: JsonObject, request: AuthRequest)
   }
   const params = readObject(faults, auth, PARAMS, 'unlessDraft')
   if (params === undefined || authSpec === null) {
-    // Without an auth spec nothing tells secrets from the rest, so a draft keeps no parameters yet.
     return { auth: authSpec === null ? {} : { specName: authSpec.name }, secrets: {} }
   }
   const declared = pickDeclared(params, authSpec)

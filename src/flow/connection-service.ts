@@ -40,8 +40,7 @@ export function createConnectionService(context: FlowContext): ConnectionService
     const faults = new Faults(draft)
     const names = readNames(faults, body)
     const found = readSpecReference(faults, body, '/connectionSpec', specs.connectionSpec)
-    const read =
-      found && readAuth(faults, body, { spec: found.spec, connectionId: id, secretBox, stored })
+    const read = found && readAuth(faults, body, { spec: found.spec, connectionId: id, secretBox, stored })
     faults.throwIfAny()
     const fields: JsonObject = {
       ...names,

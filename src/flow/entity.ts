@@ -149,7 +149,11 @@ export async function findReferenced<D extends EntityDocument>(
 ): Promise<StoredEntity<D> | null> {
   const entity = await scope.entities.get(tenant, kind, id)
   if (entity === null) {
-    faults.invalid(path, `${path} names "${short(id)}", and there is no such entry in ${kind}; create it first.`, '1439-400')
+    faults.invalid(
+      path,
+      `${path} names "${short(id)}", and there is no such entry in ${kind}; create it first.`,
+      '1439-400',
+    )
   }
   return entity as StoredEntity<D> | null
 }
@@ -157,7 +161,11 @@ export async function findReferenced<D extends EntityDocument>(
 /** 1422-400 when a published entity would rest on a draft. Only called for entities that are no drafts themselves. */
 export function requirePublished(faults: Faults, entity: StoredEntity, path: string): void {
   if (entity.document['state'] !== 'draft') return
-  faults.invalid(path, `${path} names ${entity.kind} ${entity.id}, which is still a draft; publish it first.`, '1422-400')
+  faults.invalid(
+    path,
+    `${path} names ${entity.kind} ${entity.id}, which is still a draft; publish it first.`,
+    '1422-400',
+  )
 }
 
 /** 1422-400 unless the entity is a draft. */

@@ -79,8 +79,7 @@ export function createFlowService(
   /** After a pause: the next point of the grid. A `once` flow that has not run yet still has its run to make. */
   async function dueAfterPause(scope: StoreScope, flow: StoredEntity<Flow>): Promise<number | null> {
     const schedule = parseSchedule(flow.document.scheduleParams)
-    const ranBefore =
-      flow.document.lastRunDetails !== undefined || (await scope.runs.openRuns(flow.no)).length > 0
+    const ranBefore = flow.document.lastRunDetails !== undefined || (await scope.runs.openRuns(flow.no)).length > 0
     return schedule.frequency === 'once' && !ranBefore
       ? firstDue(schedule, clock.now())
       : nextDue(schedule, clock.now())
@@ -145,7 +144,14 @@ export function createFlowService(
         }
         if (joins(document) !== joins(fields as Partial<Flow>)) await forgetPosition(scope, flow.no)
         const lastOperation = completedOperation('update', clock.now(), shown(operations))
-        return rewriteEntity(context, scope, caller, flow, { ...kept(document), ...fields, lastOperation }, { references })
+        return rewriteEntity(
+          context,
+          scope,
+          caller,
+          flow,
+          { ...kept(document), ...fields, lastOperation },
+          { references },
+        )
       })
       onFlowDue()
       return receipt

@@ -70,7 +70,10 @@ function checkStartTime(faults: Faults, value: JsonValue | undefined): number | 
   }
   const seconds = wholeNumber(value)
   if (seconds === null || seconds < 0 || seconds > LATEST_START_SECONDS) {
-    faults.invalid(path, `${path} is ${show(value)}; give Unix seconds, a whole number from 0 to ${LATEST_START_SECONDS}.`)
+    faults.invalid(
+      path,
+      `${path} is ${show(value)}; give Unix seconds, a whole number from 0 to ${LATEST_START_SECONDS}.`,
+    )
     return null
   }
   return seconds
@@ -185,4 +188,3 @@ function show(value: JsonValue): string {
 export function sameSchedule(left: Schedule, right: Schedule): boolean {
   return left.startTime === right.startTime && left.stepMs === right.stepMs
 }
-

@@ -133,7 +133,10 @@ export function createSourceConnectionService(context: FlowContext): SourceConne
 export async function assertUnused(scope: StoreScope, entity: StoredEntity): Promise<void> {
   const [flowId] = await scope.entities.usedBy(entity, 'flows', entity.id, 1)
   if (flowId === undefined) return
-  throw new FlowServiceError('1447-400', `${entity.kind} ${entity.id} is used by flow ${flowId}; delete the flow first.`)
+  throw new FlowServiceError(
+    '1447-400',
+    `${entity.kind} ${entity.id} is used by flow ${flowId}; delete the flow first.`,
+  )
 }
 
 function checkFormat(faults: Faults, data: JsonObject): void {

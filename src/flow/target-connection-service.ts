@@ -2,7 +2,7 @@ import type { Caller } from '../caller.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject } from '../json.ts'
 import type { EntityDocument, StoredEntity, StoreScope } from '../store/store.ts'
-import { Faults, parseBodyObject, readMember, readNames, readObject, readText } from './body.ts'
+import { Faults, omit, parseBodyObject, readMember, readNames, readObject, readText } from './body.ts'
 import type { FlowContext } from './context.ts'
 import {
   findEntity,
@@ -152,14 +152,14 @@ async function findDataSet(
 }
 
 /** Both spellings of the dataset's id are accepted; one is kept. */
-function canonicalParams({ datasetId: _, ...params }: JsonObject, dataSetId: string): JsonObject {
-  return { ...params, dataSetId }
+function canonicalParams(params: JsonObject, dataSetId: string): JsonObject {
+  return { ...omit(params, 'datasetId'), dataSetId }
 }
 
 /** Without a schema of its own the connection has the dataset's. */
 function withSchema(data: JsonObject, dataSet: StoredEntity | null): JsonObject {
   if (readMember(data, 'schema') !== undefined) return data
-  const { schema: _, ...rest } = data
+  const rest = omit(data, 'schema')
   const schemaRef = dataSet?.document['schemaRef']
   if (!isJsonObject(schemaRef)) return rest
   return { ...rest, schema: { id: schemaRef['id'], version: schemaRef['contentType'] } }
@@ -170,6 +170,5 @@ function withoutForeignSchema(before: TargetConnection, patched: JsonObject): Js
   const { params, data } = patched
   const same = isJsonObject(params) && params['dataSetId'] === before.params['dataSetId']
   if (same || !isJsonObject(data)) return patched
-  const { schema: _, ...rest } = data
-  return { ...patched, data: rest }
+  return { ...patched, data: omit(data, 'schema') }
 }

@@ -56,36 +56,32 @@ export function createApp(options: AppOptions): Express {
 }
 
 function rowsOf({ routes, publicRoutes, authenticate }: AppOptions): readonly Row[] {
-  const guarded = routes.map(
-    (route): Row => ({
-      method: route.method,
-      path: route.path,
-      run: async (request, response) => {
-        const state = stateOf(response)
-        const caller = await authenticate(request.headersDistinct, state.requestId)
-        state.tenant = caller.tenant
-        const body = await readJsonBody(request, route)
-        const query = parseQuery(request.url)
-        const header = request.headers['if-match']
-        const ifMatch = header === undefined || header === '' ? query['if-match']?.at(-1) : header
-        return route.handler({ caller, params: paramsOf(request, route), query, body, ifMatch })
-      },
-    }),
-  )
-  const open = publicRoutes.map(
-    (route): Row => ({
-      method: route.method,
-      path: route.path,
-      run: (request, response) =>
-        route.handler({
-          params: paramsOf(request, route),
-          query: parseQuery(request.url),
-          headers: request.headers,
-          requestId: stateOf(response).requestId,
-          readBody: () => readBody(request),
-        }),
-    }),
-  )
+  const guarded = routes.map((route): Row => ({
+    method: route.method,
+    path: route.path,
+    run: async (request, response) => {
+      const state = stateOf(response)
+      const caller = await authenticate(request.headersDistinct, state.requestId)
+      state.tenant = caller.tenant
+      const body = await readJsonBody(request, route)
+      const query = parseQuery(request.url)
+      const header = request.headers['if-match']
+      const ifMatch = header === undefined || header === '' ? query['if-match']?.at(-1) : header
+      return route.handler({ caller, params: paramsOf(request, route), query, body, ifMatch })
+    },
+  }))
+  const open = publicRoutes.map((route): Row => ({
+    method: route.method,
+    path: route.path,
+    run: (request, response) =>
+      route.handler({
+        params: paramsOf(request, route),
+        query: parseQuery(request.url),
+        headers: request.headers,
+        requestId: stateOf(response).requestId,
+        readBody: () => readBody(request),
+      }),
+  }))
   return [...open, ...guarded]
 }
 
@@ -95,7 +91,9 @@ function rowsOf({ routes, publicRoutes, authenticate }: AppOptions): readonly Ro
  */
 function routerOf(rows: readonly Row[]): express.Router {
   const router = express.Router({ caseSensitive: true, strict: false })
-  const byShape = [...Map.groupBy(rows, (row) => shapeOf(row.path))].sort(([a], [b]) => (sortKey(a) < sortKey(b) ? -1 : 1))
+  const byShape = [...Map.groupBy(rows, (row) => shapeOf(row.path))].sort(([a], [b]) =>
+    sortKey(a) < sortKey(b) ? -1 : 1,
+  )
   for (const [shape, rowsOfShape] of byShape) {
     const route = router.route(shape)
     for (const row of rowsOfShape) route[methodName(row.method)](handlerOf(row))

@@ -68,13 +68,20 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     }
     const found = names.length > 1 ? null : await clients.getSandbox(orgId, sandboxName)
     const createsProd = mode === 'dev' && names.length < 2 && sandboxName === DEFAULT_SANDBOX
-    const tenant = found ?? (createsProd ? await clients.ensureSandbox({ orgId, sandboxName, sandboxId: newId() }) : null)
+    const tenant =
+      found ?? (createsProd ? await clients.ensureSandbox({ orgId, sandboxName, sandboxId: newId() }) : null)
     const ids = distinct(headers, 'x-sandbox-id')
     if (!tenant || ids.some((id) => id.toLowerCase() !== tenant.sandboxId)) {
-      const wanted = tenant ? `sandbox "${sandboxName}" with id "${ids.join(', ')}"` : `sandbox "${names.join(', ') || sandboxName}"`
-      throw new FlowServiceError('2100-404', `The organisation has no ${wanted}; check x-sandbox-name and x-sandbox-id.`, {
-        tenant: { orgId, sandboxName },
-      })
+      const wanted = tenant
+        ? `sandbox "${sandboxName}" with id "${ids.join(', ')}"`
+        : `sandbox "${names.join(', ') || sandboxName}"`
+      throw new FlowServiceError(
+        '2100-404',
+        `The organisation has no ${wanted}; check x-sandbox-name and x-sandbox-id.`,
+        {
+          tenant: { orgId, sandboxName },
+        },
+      )
     }
     return tenant
   }
@@ -107,8 +114,7 @@ function cachedClients(clients: ClientStore): Pick<ClientStore, 'getClient' | 'g
   const knownSandboxes = new Map<string, Tenant>()
   return {
     getClient: (clientId) => remembered(knownClients, clientId, () => clients.getClient(clientId)),
-    getSandbox: (orgId, name) =>
-      remembered(knownSandboxes, `${orgId} ${name}`, () => clients.getSandbox(orgId, name)),
+    getSandbox: (orgId, name) => remembered(knownSandboxes, `${orgId} ${name}`, () => clients.getSandbox(orgId, name)),
     ensureSandbox: (tenant) => clients.ensureSandbox(tenant),
   }
 }

@@ -5,7 +5,10 @@ import { FlowServiceError } from '../errors.ts'
 import { problemResponse } from './problem.ts'
 
 /** Answers what is not HTTP: Node's parser gave up, so there is no request and no response object. */
-export function answerBadRequest(error: Error & { code?: string }, socket: Pick<Socket, 'writable' | 'end' | 'destroy'>): void {
+export function answerBadRequest(
+  error: Error & { code?: string },
+  socket: Pick<Socket, 'writable' | 'end' | 'destroy'>,
+): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
@@ -25,7 +28,8 @@ export function answerBadRequest(error: Error & { code?: string }, socket: Pick<
 }
 
 function detailOf(code: string | undefined): string {
-  if (code === 'HPE_HEADER_OVERFLOW') return 'The request line and headers are too long; shorten the URL or the headers.'
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return 'The request line and headers are too long; shorten the URL or the headers.'
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'The request did not arrive in time.'
   return 'The request is not valid HTTP.'
 }

@@ -1,4 +1,5 @@
-import { Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { RunObserver } from '../flow/engine/run-engine.ts'
 
 export interface RequestObservation {
   readonly method: string
@@ -12,6 +13,8 @@ export interface RequestObservation {
 export interface Metrics {
   readonly registry: Registry
   observeRequest(observation: RequestObservation): void
+  /** Counts what runs do, by resource path. */
+  readonly runs: RunObserver
   /** Adds memory, event loop and garbage collection of the process. */
   collectProcessMetrics(): void
 }
@@ -25,8 +28,23 @@ export function createMetrics(): Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   })
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name, help, labelNames, registers: [registry] })
+  const pages = counter('run_pages_total', 'Pages that runs have stored.', ['resource_path'])
+  const records = counter('run_records_total', 'Records on those pages.', ['resource_path'])
+  const retries = counter('run_retries_total', 'Pauses after which runs tried again.', ['resource_path'])
+  const ended = counter('runs_ended_total', 'Runs that have ended, by status.', ['resource_path', 'status'])
+
   return {
     registry,
+    runs: {
+      pageCommitted(resourcePath, recordCount) {
+        pages.inc({ resource_path: resourcePath })
+        records.inc({ resource_path: resourcePath }, recordCount)
+      },
+      retried: (resourcePath) => retries.inc({ resource_path: resourcePath }),
+      runEnded: (resourcePath, status) => ended.inc({ resource_path: resourcePath, status }),
+    },
     observeRequest({ method, route = 'none', status, seconds }) {
       requests.observe({ method, route, status: String(status) }, seconds)
     },

@@ -45,10 +45,12 @@ export function problemResponse(error: unknown, context: ProblemContext): ApiRes
   const known = asKnownError(error)
   const seconds = known.retryAfterSeconds
   const body =
-    known instanceof GatewayError
-      ? { error_code: known.code, message: known.message }
-      : problemDocument(known, context)
-  return { status: known.status, body, ...(seconds === undefined ? {} : { headers: { 'Retry-After': String(seconds) } }) }
+    known instanceof GatewayError ? { error_code: known.code, message: known.message } : problemDocument(known, context)
+  return {
+    status: known.status,
+    body,
+    ...(seconds === undefined ? {} : { headers: { 'Retry-After': String(seconds) } }),
+  }
 }
 
 /** True for an error that a caller may read; false for a fault of the host that belongs in the log. */
@@ -64,9 +66,13 @@ function asKnownError(error: unknown): GatewayError | FlowServiceError {
       cause: error,
     })
   }
-  return new FlowServiceError('1102-500', 'The request failed inside the host; its log says more under the request id.', {
-    cause: error,
-  })
+  return new FlowServiceError(
+    '1102-500',
+    'The request failed inside the host; its log says more under the request id.',
+    {
+      cause: error,
+    },
+  )
 }
 
 /** The union of the error shapes in Flow Service's documentation, so that every reader finds the member it knows. */
@@ -97,7 +103,8 @@ function isStoreUnavailable(error: unknown): boolean {
   for (let link = error, depth = 0; link instanceof Error && depth < 8; link = link.cause, depth++) {
     const { code, errcode } = link as { code?: unknown; errcode?: unknown }
     // An extended SQLite code keeps the primary one in its low byte.
-    if (code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number' && SQLITE_UNAVAILABLE.has(errcode & 0xff)) return true
+    if (code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number' && SQLITE_UNAVAILABLE.has(errcode & 0xff))
+      return true
     if (typeof code === 'string' && SYSTEM_UNAVAILABLE.has(code)) return true
   }
   return false

@@ -2,6 +2,7 @@ import { FlowServiceError } from '../errors.ts'
 import type { RecordPages, RecordsPage } from '../flow/record-pages.ts'
 import type { ObjectPosition } from '../store/store.ts'
 import type { TokenCodec } from './continuation-token.ts'
+import { pathId } from './entity-routes.ts'
 import { parseBoolean, parseLimit } from './list-query.ts'
 import { CATALOG, FLOW_SERVICE, queryValue, type ApiRequest, type ApiResponse, type Route } from './route.ts'
 
@@ -85,10 +86,6 @@ function assertInclude(request: ApiRequest): void {
   if (include !== undefined && include !== 'mapped') {
     throw new FlowServiceError('1452-400', `include=${include} is not known; use include=mapped or leave it out.`)
   }
-}
-
-function pathId(request: ApiRequest): string {
-  return request.params.id ?? ''
 }
 
 function tokenScope({ caller: { tenant } }: ApiRequest, list: string): string {

@@ -3,6 +3,12 @@
 export const COMPARISON_OPERATORS = ['==', '!=', '>=', '<=', '>', '<'] as const
 export type ComparisonOperator = (typeof COMPARISON_OPERATORS)[number]
 
+/** A value of this form compares as a number with stored numbers. */
+export const NUMERIC_LITERAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
+
+/** Segments of the longest path that the store takes. */
+export const MAX_PATH_SEGMENTS = 20
+
 export interface PathSegment {
   readonly name: string
   /** True for `name[]`: any element of that array. An array met without `[]` is treated alike. */

@@ -224,7 +224,10 @@ describe('the first failure wins', () => {
   })
 
   test('a missing header before a body that is too large', async () => {
-    const response = await target.anonymous().post(PATH).send({ filler: 'x'.repeat(2_000_000) })
+    const response = await target
+      .anonymous()
+      .post(PATH)
+      .send({ filler: 'x'.repeat(2_000_000) })
     expect(response.body).toEqual(MISSING_TOKEN)
   })
 })
@@ -293,7 +296,10 @@ describe('the development mode', () => {
 
   test('knows only the sandboxes that exist beside prod', async () => {
     const named = (sandbox: string, org: string) =>
-      dev.anonymous().get(PATH).set({ ...anyone, 'x-gw-ims-org-id': org, 'x-sandbox-name': sandbox })
+      dev
+        .anonymous()
+        .get(PATH)
+        .set({ ...anyone, 'x-gw-ims-org-id': org, 'x-sandbox-name': sandbox })
     expect((await named('dev', ACME.orgId)).status).toBe(200)
     expect((await named('dev', 'any-org')).body.errorCode).toBe('2100-404')
     expect((await named('*', 'any-org')).body.errorCode).toBe('2111-403')

@@ -1,15 +1,18 @@
 import { afterEach, expect, test } from '@jest/globals'
+import { Ajv } from 'ajv'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Caller } from '../../src/caller.ts'
-import { exploreRoutes } from '../../src/http/explore-routes.ts'
 import type { JsonObject } from '../../src/json.ts'
 import type { SourcePlugin } from '../../src/plugins/plugin.ts'
 import { FatalSourceError, RetriableSourceError } from '../../src/plugins/plugin.ts'
 import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
+import { RESOURCE_PATHS } from '../../src/plugins/stripe/resources.ts'
+import { createStripeSandbox } from '../../src/sandbox/stripe/sandbox.ts'
 import { scriptedPlugin, skippingClock } from '../flow/explore/scripted-source.ts'
 import type { Script } from '../flow/explore/scripted-source.ts'
+import { readSchema } from '../specs/build-schemas.ts'
 import { ACME, GLOBEX, startTestHost } from '../support/test-host.ts'
 import type { TestHost } from '../support/test-host.ts'
 
@@ -26,11 +29,10 @@ afterEach(async () => {
 })
 
 /** A host with one base connection and one source connection (customers) of ACME in prod. */
-async function start(plugin: SourcePlugin): Promise<TestHost> {
+async function start(plugin: SourcePlugin, accessToken = 'sk_test_secret'): Promise<TestHost> {
   const started = await startTestHost({
     plugins: [plugin],
     clock: skippingClock(),
-    routes: ({ context }) => exploreRoutes(context),
   })
   cleanups.push(() => started.stop())
   const { store, secretBox } = started.host.context
@@ -58,8 +60,8 @@ async function start(plugin: SourcePlugin): Promise<TestHost> {
     kind: 'connections' | 'sourceConnections',
     document: JsonObject & { id: string },
   ): Promise<void> {
-    const secrets =
-      kind === 'connections' ? { '/auth/params/accessToken': secretBox.seal('sk_test_secret', document.id) } : {}
+    const secrets: Record<string, string> =
+      kind === 'connections' ? { '/auth/params/accessToken': secretBox.seal(accessToken, document.id) } : {}
     await store.entities.insert({ kind, tenant: owner, etag: '"1"', document, secrets })
   }
 }
@@ -206,4 +208,35 @@ test('a Stripe that cannot be reached is 504 in explore and in the test', async 
     const { status, body } = await api.get(`${FLOW_SERVICE}/connections/${BASE}/${path}`)
     expect([status, body.errorCode]).toEqual([504, '1104-504'])
   }
+})
+
+test('every resource of the sandbox Stripe can be explored, and the preview fits its schema', async () => {
+  const sandbox = await createStripeSandbox({ counts: { charges: 300 } })
+  cleanups.push(() => sandbox.close())
+  const { api } = await start(createStripePlugin({ apiBase: sandbox.url }), 'sk_test_sandbox')
+
+  const tested = await api.get(`${FLOW_SERVICE}/connections/${BASE}/test`)
+  expect(tested.body).toEqual({ result: true })
+  for (const resourcePath of RESOURCE_PATHS) {
+    const sourceParams = Buffer.from(JSON.stringify({ resourcePath })).toString('base64url')
+    const { status, body } = await api.get(
+      `${FLOW_SERVICE}/connections/${BASE}/explore?objectType=rest&preview=true&sourceParams=${sourceParams}`,
+    )
+    expect(status).toBe(200)
+    expect(body.data).toHaveLength(10)
+    const validate = new Ajv({ strict: false }).compile(body.schema)
+    for (const record of body.data) expect([validate(record), validate.errors]).toEqual([true, null])
+    const attributes = Object.keys(body.schema.properties.data.properties)
+    expect(attributes).toEqual(expect.arrayContaining(['id', 'object', 'created']))
+  }
+})
+
+test('an account without objects shows the built-in schema', async () => {
+  const sandbox = await createStripeSandbox({
+    counts: { charges: 0, refunds: 0, customers: 0, prices: 0, subscriptions: 0, balance_transactions: 0 },
+  })
+  cleanups.push(() => sandbox.close())
+  const { api } = await start(createStripePlugin({ apiBase: sandbox.url }), 'sk_test_sandbox')
+  const { body } = await api.get(`${FLOW_SERVICE}/connections/${BASE}/explore?${CHARGES_QUERY}`)
+  expect(body).toEqual({ format: 'hierarchical', schema: readSchema('charges') })
 })

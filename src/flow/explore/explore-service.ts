@@ -104,7 +104,7 @@ export function createExploreService(context: FlowContext, limits: SourceCallLim
     const [first] = faults
     if (first !== undefined) {
       throw new FlowServiceError('1312-400', `The parameters of the source are not valid: ${first.message}.`, {
-        faults,
+        faults: faults.map(({ path, message }) => ({ path, message })),
       })
     }
     const resource = resources.find(({ resourcePath }) => resourcePath === params['resourcePath'])

@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../json.ts'
 import type { JsonObject, JsonValue } from '../../json.ts'
+import { NUMERIC_LITERAL } from '../../store/query.ts'
 import type { Comparison, ComparisonOperator, PathSegment } from '../../store/query.ts'
 
 type Scalar = string | number | boolean
@@ -26,7 +27,7 @@ function scalarsAt(value: JsonValue | undefined, path: readonly PathSegment[]): 
 
 /** Below, at or above zero as `Array.sort` has it; NaN when the two cannot be compared. */
 function compare(stored: Scalar, value: string, ignoreCase: boolean): number {
-  if (typeof stored === 'number') return stored - (value.trim() === '' ? NaN : Number(value))
+  if (typeof stored === 'number') return NUMERIC_LITERAL.test(value) ? stored - Number(value) : NaN
   const left = ignoreCase ? String(stored).toLowerCase() : String(stored)
   const right = ignoreCase ? value.toLowerCase() : value
   return left < right ? -1 : left > right ? 1 : 0

@@ -3,6 +3,10 @@ import { keyOf, mix } from './dice.ts'
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const DIGITS = new Map([...ALPHABET].map((character, digit) => [character, digit]))
 
+/** All pairs of characters, low digit first: an id is put together two digits at a time, which halves the work. */
+const PAIRS = [...ALPHABET].flatMap((high) => [...ALPHABET].map((low) => low + high))
+const PAIR = 62 * 62
+
 /** Objects that requests create take indexes from here on, so that they can never meet a generated one. */
 export const FIRST_ADDED_INDEX = 2 ** 31
 
@@ -36,8 +40,10 @@ export class IdCoder {
 
   encode(index: number): string {
     const hidden = permute(index, this.#key)
-    const check = base62(mix(this.#key, hidden, 1), 4) + base62(mix(this.#key, hidden, 2), 4)
-    return this.#head + base62(hidden, 6) + this.#middle + check
+    const first = mix(this.#key, hidden, 1)
+    const second = mix(this.#key, hidden, 2)
+    const high = (hidden / PAIR) | 0
+    return `${this.#head}${PAIRS[hidden % PAIR]}${PAIRS[high % PAIR]}${PAIRS[(high / PAIR) | 0]}${this.#middle}${PAIRS[first % PAIR]}${PAIRS[(first >>> 12) % PAIR]}${PAIRS[second % PAIR]}${PAIRS[(second >>> 12) % PAIR]}`
   }
 
   decode(id: string): number | undefined {

@@ -49,6 +49,12 @@ export class World {
     return this.collections[name].find(id)
   }
 
+  /** Every object, newest first, hidden and deleted ones too: the truth to compare a client's copy with. */
+  *all(name: ResourceName): Generator<StripeObject> {
+    const collection = this.collections[name]
+    for (const row of collection.older(-Infinity, Infinity)) yield collection.object(row)
+  }
+
   /** The refunds of a charge, newest first. */
   refundsOf(charge: string): StripeObject[] {
     const index = this.plan.ids.charges.decode(charge)

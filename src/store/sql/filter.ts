@@ -1,14 +1,10 @@
 import type { Expression, SqlBool } from 'kysely'
 import { sql } from 'kysely'
 import type { Comparison, ComparisonOperator } from '../query.ts'
+import { MAX_PATH_SEGMENTS, NUMERIC_LITERAL } from '../query.ts'
 import type { EntityKind } from '../store.ts'
 import type { StoreDialect, ValueTest } from './dialect.ts'
 import { columnOf } from './entity-columns.ts'
-
-/** Deeper paths are refused: every segment costs a join. */
-export const MAX_PATH_DEPTH = 20
-
-const NUMERIC_LITERAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 
 const RANGE_OPERATORS = {
   '>=': sql`>=`,
@@ -23,8 +19,8 @@ export function compileComparison(
   kind: EntityKind,
   { path, operator, values }: Comparison,
 ): Expression<SqlBool> {
-  if (path.length === 0 || path.length > MAX_PATH_DEPTH) {
-    throw new RangeError(`a path has 1 to ${MAX_PATH_DEPTH} segments, this one has ${path.length}`)
+  if (path.length === 0 || path.length > MAX_PATH_SEGMENTS) {
+    throw new RangeError(`a path has 1 to ${MAX_PATH_SEGMENTS} segments, this one has ${path.length}`)
   }
   const last = path[path.length - 1]?.name
   const fold = last === 'state' || last === 'status'

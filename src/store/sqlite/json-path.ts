@@ -3,18 +3,15 @@ import { sql } from 'kysely'
 import type { PathSegment } from '../query.ts'
 import type { JsonDialect, ValueTest } from '../sql/dialect.ts'
 
-/** JSON access with SQLite's functions. */
+/** JSON access with SQLite's functions. A member name that holds NUL throws a RangeError. */
 export const sqliteJson: JsonDialect = {
   some(document, path, test) {
     // One `json_each` per segment: it gives the elements of an array, or the one value.
     const steps = path.map((segment, index) => {
-      const parent =
-        index === 0
-          ? document
-          : sql`case when v${sql.raw(String(index - 1))}.type = 'object' then v${sql.raw(String(index - 1))}.value end`
-      return sql`json_each(${valuesOf(parent, segment)}) as v${sql.raw(String(index))}`
+      const parent = index === 0 ? document : objectIn(step(index - 1))
+      return sql`json_each(${valuesOf(parent, segment)}) as ${step(index)}`
     })
-    const last = sql.raw(`v${path.length - 1}`)
+    const last = step(path.length - 1)
     const condition = passes(sql`${last}.type`, sql`${last}.value`, test)
     return sql<SqlBool>`exists (select 1 from ${sql.join(steps)} where ${condition})`
   },
@@ -27,6 +24,15 @@ export const sqliteJson: JsonDialect = {
   sortValue(value) {
     return sql`${typeof value === 'boolean' ? Number(value) : value}`
   },
+}
+
+function step(index: number): RawBuilder<unknown> {
+  return sql.raw(`step${index}`)
+}
+
+/** What a step found, when it is an object; else null. */
+function objectIn(found: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`case when ${found}.type = 'object' then ${found}.value end`
 }
 
 /** The values under a member as a JSON array; null when there are none. */
@@ -51,5 +57,7 @@ function passes(type: RawBuilder<unknown>, value: RawBuilder<unknown>, test: Val
 
 /** A path of member names; a quoted name is escaped as in JSON. */
 function jsonPath(names: readonly string[]): string {
+  // SQLite takes such a name only up to the NUL and would find another member.
+  if (names.some((name) => name.includes('\0'))) throw new RangeError('a member name in a path cannot hold NUL')
   return `$${names.map((name) => `.${JSON.stringify(name)}`).join('')}`
 }

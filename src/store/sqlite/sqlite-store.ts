@@ -55,13 +55,17 @@ export async function openSqliteStore({
   }
 }
 
-/** `page_size` must come first: it cannot change once there is a table. */
+/**
+ * `page_size` comes first: it cannot change once there is a table. Pages of 8 KB hold a few records each. A wait for another
+ * process (only a tool can have the file open) holds up the whole host, hence the short `busy_timeout`, in milliseconds.
+ * The log may grow to 8000 pages, 64 MB, before it is copied back: pages written many times are then copied once.
+ */
 const PRAGMAS = `
   pragma page_size = 8192;
   pragma journal_mode = wal;
   pragma synchronous = full;
   pragma foreign_keys = on;
-  pragma busy_timeout = 5000;
+  pragma busy_timeout = 1000;
   pragma cache_size = -65536;
   pragma wal_autocheckpoint = 8000;
 `

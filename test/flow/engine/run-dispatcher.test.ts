@@ -147,7 +147,7 @@ test('a failed run does not move the flow: the next one starts where the last go
 })
 
 test('a run that a dead process left in progress goes on', async () => {
-  const { clock, source, store } = fixture
+  const { clock, source } = fixture
   source.objects = scriptedObjects(500)
   const schedule = { startTime: Math.floor(clock.time / 1000), frequency: 'once' }
   const flow = await fixture.createFlow('f', schedule, clock.time)

@@ -1,0 +1,92 @@
+import axios, { type AxiosInstance } from 'axios'
+import { isJsonObject } from '../../json.ts'
+
+const SHOWN_CHARACTERS = 1_200
+
+/** Something differs from what the walk promises; ends the demo with exit code 1. */
+export class DemoError extends Error {}
+
+export interface CallRequest {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: object
+  /** Defaults to 200 for GET and 201 for POST. */
+  readonly expectStatus?: number
+  /** The part of the answer worth showing; all of it when absent. */
+  readonly show?: (answer: unknown) => unknown
+}
+
+/** The headers of every call, and the shell variables in which the printed curls expect them. */
+export interface Credentials {
+  readonly token: string
+  readonly clientId: string
+  readonly orgId: string
+}
+
+/** Makes calls and prints each as a curl that can be pasted, with what came back. */
+export interface Transcript {
+  heading(text: string): void
+  say(text: string): void
+  /** The parsed answer. Throws `DemoError` when its status is not the expected one. */
+  call(request: CallRequest): Promise<any>
+  /** Like `call`, without printing. */
+  quietly(request: CallRequest): Promise<any>
+}
+
+export function createTranscript(url: string, { token, clientId, orgId }: Credentials): Transcript {
+  const http: AxiosInstance = axios.create({
+    baseURL: url,
+    validateStatus: () => true,
+    headers: { Authorization: `Bearer ${token}`, 'x-api-key': clientId, 'x-gw-ims-org-id': orgId },
+  })
+
+  async function send({ method, path, body, expectStatus = method === 'GET' ? 200 : 201 }: CallRequest) {
+    const { status, data } = await http.request({ method, url: path, data: body })
+    if (status !== expectStatus) {
+      throw new DemoError(`${method} ${path} answered ${status} instead of ${expectStatus}: ${JSON.stringify(data)}`)
+    }
+    return data
+  }
+
+  return {
+    heading: (text) => console.log(`\n\x1b[1m── ${text}\x1b[0m`),
+    say: (text) => console.log(text),
+    quietly: send,
+    async call(request) {
+      console.log(curl(url, request))
+      const answer = await send(request)
+      console.log(shorten(JSON.stringify((request.show ?? same)(answer), null, 2)))
+      return answer
+    },
+  }
+}
+
+/** A paste-able command; the credentials are in the variables that the demo has printed before. */
+function curl(url: string, { method, path, body }: CallRequest): string {
+  const lines = [
+    `curl -sS ${method === 'GET' ? '' : `-X ${method} `}'${url}${path}'`,
+    `-H "Authorization: Bearer $TOKEN" -H "x-api-key: $CLIENT_ID" -H "x-gw-ims-org-id: $ORG_ID"`,
+    ...(body === undefined ? [] : [`-H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`]),
+  ]
+  return `\n\x1b[36m$ ${lines.join(' \\\n    ')}\x1b[0m`
+}
+
+function shorten(text: string): string {
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}\n… (${text.length} characters)`
+}
+
+function same(answer: unknown): unknown {
+  return answer
+}
+
+/** Throws `DemoError` unless the two are equal. */
+export function expectEqual(what: string, actual: unknown, expected: unknown): void {
+  if (actual !== expected) throw new DemoError(`${what}: expected ${String(expected)}, found ${String(actual)}.`)
+}
+
+/** A text member of an answer. Throws `DemoError` when there is none. */
+export function textOf(answer: unknown, member: string): string {
+  const value = isJsonObject(answer) ? answer[member] : undefined
+  if (typeof value !== 'string') throw new DemoError(`The answer has no ${member}.`)
+  return value
+}

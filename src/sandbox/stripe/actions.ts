@@ -1,0 +1,160 @@
+import type { EventCause } from './events.ts'
+import { NO_REQUEST } from './events.ts'
+import { missingResource, StripeError } from './errors.ts'
+import { commit } from './mutations/mutation.ts'
+import type { MutationContext } from './mutations/mutation.ts'
+import { deletePrice } from './mutations/prices.ts'
+import { MUTATIONS } from './mutations/table.ts'
+import { rawFromJson, validate } from './parameters.ts'
+import { RESOURCES } from './resources.ts'
+import type { Json, JsonHash, ResourceName, StripeObject } from './types.ts'
+import { RESOURCE_NAMES } from './types.ts'
+import type { World } from './world.ts'
+
+/** Stands for the object that the request's cursor names, or the last one of the latest list answer. */
+export const CURSOR = '$cursor'
+
+/**
+ * A change made by a script rather than a request. `id` is an object's id or `$cursor`; its resource is found by itself.
+ * Events of actions have `request.id: null`.
+ */
+export type Action =
+  /** Creates through the same code as the API. Missing parameters get working defaults. */
+  | { readonly type: 'create'; readonly resource: ResourceName; readonly params?: object; readonly count?: number }
+  /** Updates with the parameters of the API. */
+  | { readonly type: 'update'; readonly id: string; readonly params: object }
+  /** Sets fields that only Stripe sets, for example `{status: 'past_due'}`; `silent` makes no event. */
+  | { readonly type: 'patch'; readonly id: string; readonly fields: JsonHash; readonly silent?: boolean }
+  /** Deletes a customer or a price, cancels a subscription. */
+  | { readonly type: 'delete'; readonly id: string }
+  /** Makes any object vanish without stub or event. */
+  | { readonly type: 'remove'; readonly id: string }
+  /** One more event about an object as it is. */
+  | { readonly type: 'event'; readonly id: string; readonly eventType: string }
+  /** Marks an event as delivered or not, for `delivery_success`. */
+  | { readonly type: 'deliver'; readonly id: string; readonly success: boolean }
+  | { readonly type: 'advance_clock'; readonly seconds: number }
+  | { readonly type: 'set_clock'; readonly seconds: number }
+
+type ActionOf<T extends Action['type']> = Extract<Action, { type: T }>
+
+interface Stage {
+  readonly world: World
+  readonly cause: EventCause
+  readonly cursor: string | undefined
+}
+
+const RUN: { readonly [T in Action['type']]: (stage: Stage, action: ActionOf<T>) => StripeObject[] } = {
+  create(stage, action) {
+    const { create } = MUTATIONS[known(action.resource)]
+    if (!create) throw new StripeError(400, `${action.resource} cannot be created by themselves.`)
+    return Array.from({ length: action.count ?? 1 }, () => {
+      const params = { ...DEFAULT_PARAMS[action.resource]?.(stage.world), ...action.params }
+      return create.run(stage, validate(rawFromJson(params), create.params))
+    })
+  },
+  update(stage, action) {
+    const { name, object } = target(stage, action.id)
+    const { update } = MUTATIONS[name]
+    if (!update) throw new StripeError(400, `${name} cannot be updated.`)
+    return [update.run(stage, validate(rawFromJson(action.params), update.params), object)]
+  },
+  patch(stage, action) {
+    const { name, object } = target(stage, action.id)
+    const after = { ...object, ...action.fields } as StripeObject
+    if (action.silent || name === 'balance_transactions' || name === 'events') {
+      stage.world.collections[name].replace(after)
+      return [after]
+    }
+    return [commit(stage, name, `${EVENT_PREFIXES[name]}.updated`, object, after)]
+  },
+  delete(stage, action) {
+    const { name, object } = target(stage, action.id)
+    if (object.deleted === true) throw missingResource(RESOURCES[name].kind, object.id, 'id')
+    if (name === 'prices') return [deletePrice(stage, object)]
+    const mutation = MUTATIONS[name].delete
+    if (!mutation) throw new StripeError(400, `${name} are never deleted; use the action remove to make one vanish.`)
+    return [mutation.run(stage, {}, object)]
+  },
+  remove(stage, action) {
+    const { name, object } = target(stage, action.id)
+    stage.world.collections[name].remove(object.id)
+    return [object]
+  },
+  event(stage, action) {
+    return [stage.world.emit(action.eventType, target(stage, action.id).object, stage.cause)]
+  },
+  deliver(stage, action) {
+    const { object } = target(stage, action.id)
+    const delivery = stage.world.delivery(object.id)
+    if (!delivery) throw missingResource('event', object.id, 'id')
+    delivery.delivered = action.success
+    return [object]
+  },
+  advance_clock(stage, action) {
+    stage.world.clock.advance(whole(action.seconds))
+    return []
+  },
+  set_clock(stage, action) {
+    stage.world.clock.set(whole(action.seconds))
+    return []
+  },
+}
+
+/** The first words of the event types about a resource. */
+const EVENT_PREFIXES: Readonly<Record<string, string>> = {
+  charges: 'charge',
+  subscriptions: 'customer.subscription',
+  refunds: 'refund',
+  customers: 'customer',
+  prices: 'price',
+}
+
+/** What `create` fills in, so that a script can say just "three charges". */
+const DEFAULT_PARAMS: Partial<Record<ResourceName, (world: World) => object>> = {
+  charges: () => ({ amount: 1500, currency: 'usd' }),
+  prices: () => ({ currency: 'usd', unit_amount: 900, recurring: { interval: 'month' }, product_data: { name: 'Scripted' } }),
+  refunds: (world) => ({
+    charge: first(world, 'charges', (charge) => Number(charge.amount_captured) > Number(charge.amount_refunded)),
+    amount: 1,
+  }),
+  subscriptions: (world) => ({
+    customer: first(world, 'customers', (customer) => customer.deleted !== true && customer.test_clock === null),
+    items: [{ price: first(world, 'prices', (price) => price.active === true && price.recurring !== null) }],
+  }),
+}
+
+/** Carries out one action and answers the objects it concerned, in the superset of all versions. */
+export function applyAction(world: World, action: Action, cursor?: string, cause: EventCause = NO_REQUEST): StripeObject[] {
+  if (!Object.hasOwn(RUN, action.type)) {
+    throw new StripeError(400, `Unknown action: ${String(action.type)}. Known are ${Object.keys(RUN).join(', ')}.`)
+  }
+  // The table is indexed by the action's own type, which the compiler cannot follow through a union.
+  const run = RUN[action.type] as (stage: Stage & MutationContext, action: Action) => StripeObject[]
+  return run({ world, cause, cursor }, action)
+}
+
+function target(stage: Stage, given: string): { name: ResourceName; object: StripeObject } {
+  const id = given === CURSOR ? stage.cursor : given
+  if (id === undefined) throw new StripeError(400, 'There is no cursor yet: no list has been answered.')
+  for (const name of RESOURCE_NAMES) {
+    const object = stage.world.find(name, id)
+    if (object) return { name, object }
+  }
+  throw missingResource('object', String(id), 'id')
+}
+
+function first(world: World, name: ResourceName, fits: (object: StripeObject) => boolean): Json {
+  for (const object of world.all(name)) if (fits(object)) return object.id
+  return null
+}
+
+function known(resource: ResourceName): ResourceName {
+  if (RESOURCE_NAMES.includes(resource)) return resource
+  throw new StripeError(400, `Unknown resource: ${String(resource)}. Known are ${RESOURCE_NAMES.join(', ')}.`)
+}
+
+function whole(seconds: number): number {
+  if (Number.isSafeInteger(seconds)) return seconds
+  throw new StripeError(400, 'seconds must be an integer.')
+}
