@@ -24,7 +24,8 @@ interface BootstrapDependencies {
 /**
  * Creates the API clients that the settings name, unless they exist; an existing client keeps its secret and
  * organisation, sandboxes that are new are added. When the settings name none and the store has none, one client with a
- * random id, secret and organisation is created and also kept in `DATA_DIR/first-client.json`, readable by its owner only.
+ * random id, secret and organisation is created. A random secret is also kept in `DATA_DIR/first-client.json`, readable by
+ * its owner only.
  *
  * @returns the first client when this call created it: the one time that its secret is at hand
  */
@@ -38,12 +39,12 @@ export async function bootstrapClients(dependencies: BootstrapDependencies): Pro
     ? (await store.clients.getClient(first.clientId)) !== null
     : config.bootstrapClients.length > 0 || (await store.clients.countClients()) > 0
   if (exists) return null
-  // The file first: a crash in between must not leave a client whose secret nobody knows.
-  await writeSecretFile(
-    path.join(config.dataDir, FIRST_CLIENT_FILE),
-    `${JSON.stringify({ clientId: first.clientId, clientSecret: first.clientSecret, orgId: first.orgId }, null, 2)}\n`,
-    'w',
-  )
+  if (config.bootstrapClientSecret === undefined) {
+    // The file first: a crash in between must not leave a client whose secret nobody knows.
+    const { clientId, clientSecret, orgId } = first
+    const text = JSON.stringify({ clientId, clientSecret, orgId }, null, 2)
+    await writeSecretFile(path.join(config.dataDir, FIRST_CLIENT_FILE), `${text}\n`, 'w')
+  }
   await ensureClients([first], dependencies)
   return first
 }

@@ -155,7 +155,8 @@ function answerError({ logger }: AppOptions) {
       ? new FlowServiceError('1101-404', `There is no resource at ${pathOf(request)}; its percent-encoding is damaged.`)
       : thrown
     const { requestId, route, tenant } = stateOf(response)
-    if (!isExpected(error)) logger.error({ err: error, requestId, method: request.method, route }, 'Request failed')
+    if (!isExpected(error) && !isHangUp(error))
+      logger.error({ err: error, requestId, method: request.method, route }, 'Request failed')
     if (response.headersSent) {
       response.destroy()
       return
@@ -167,6 +168,11 @@ function answerError({ logger }: AppOptions) {
 /** The router could not decode a path parameter, so it came to no route. */
 function isMalformedPath(error: unknown, response: Response): boolean {
   return error instanceof URIError && stateOf(response).route === undefined
+}
+
+/** The client went away while a stream was on its way to it. */
+function isHangUp(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
 }
 
 /** Gives every request its id, and one log line and one observation when it is over. No headers, no query, no bodies. */

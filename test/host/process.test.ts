@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -11,6 +11,9 @@ import { promisify } from 'node:util'
 import { startProcess } from '../support/start-process.ts'
 import type { HostProcess } from '../support/start-process.ts'
 
+const run = promisify(execFile)
+
+const COMMAND = /\n\n {2}(TOKEN=[^]*?)\n\n/
 const LISTENING = /^Listening on (http:\S+)$/m
 
 let folder: string
@@ -46,8 +49,8 @@ async function stop(host: HostProcess): Promise<number | null> {
 describe('the first start', () => {
   test('prints a client and a command that works as it stands', async () => {
     const host = start()
-    const [, command = ''] = await host.waitFor(/\n\n {2}(TOKEN=[^]*?)\n\n/)
-    const { stdout } = await promisify(execFile)('sh', ['-c', command])
+    const [, command = ''] = await host.waitFor(COMMAND)
+    const { stdout } = await run('sh', ['-c', command])
     expect(JSON.parse(stdout)).toEqual({ items: [], _links: {} })
 
     const file = JSON.parse(await readFile(path.join(dataDir, 'first-client.json'), 'utf8'))
@@ -55,24 +58,27 @@ describe('the first start', () => {
   })
 
   test('works for a client with characters that a shell would take', async () => {
+    const secret = 'a"b\'c `d` $(e) & %41'
     const host = start({
       BOOTSTRAP_CLIENT_ID: "it's-$HOME",
-      BOOTSTRAP_CLIENT_SECRET: 'a"b\'c `d` $(e) & %41',
+      BOOTSTRAP_CLIENT_SECRET: secret,
       BOOTSTRAP_ORG_ID: "O'Neil$1@AdobeOrg",
     })
-    const [, command = ''] = await host.waitFor(/\n\n {2}(TOKEN=[^]*?)\n\n/)
-    const { stdout } = await promisify(execFile)('sh', ['-c', command])
+    const [, command = ''] = await host.waitFor(COMMAND)
+    const { stdout } = await run('sh', ['-c', command], { env: { ...process.env, BOOTSTRAP_CLIENT_SECRET: secret } })
     expect(JSON.parse(stdout)).toEqual({ items: [], _links: {} })
+    expect(host.stdout()).not.toContain(secret)
+    expect(await readdir(dataDir)).not.toContain('first-client.json')
   })
 
   test('makes a folder and secrets that only the owner can read', async () => {
     await urlOf(start())
     const modes = await Promise.all(
-      ['.', 'encryption.key', 'first-client.json'].map(
+      ['.', 'encryption.key', 'first-client.json', 'host.db'].map(
         async (name) => (await stat(path.join(dataDir, name))).mode & 0o777,
       ),
     )
-    expect(modes).toEqual([0o700, 0o600, 0o600])
+    expect(modes).toEqual([0o700, 0o600, 0o600, 0o600])
   })
 })
 
@@ -187,6 +193,10 @@ describe('a stop signal', () => {
     await fetch(`${url}/health`)
     host.child.kill('SIGTERM')
     await host.waitFor(/"msg":"Stopping"/)
+    // At once it would count as the first one, passed on by npm.
+    host.child.kill('SIGTERM')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(host.child.exitCode).toBeNull()
     host.child.kill('SIGTERM')
     expect(await host.ended).toBe(1)
   })

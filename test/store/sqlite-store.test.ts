@@ -120,6 +120,17 @@ describe('SQLite store', () => {
     await store.close()
   })
 
+  test('lets the rest of the process have its turn while transactions follow one another', async () => {
+    const store = await openSqliteStore({ dataDir: ':memory:' })
+    let isOver = false
+    setTimeout(() => (isOver = true), 1)
+    for (let number = 0; !isOver; number += 1) {
+      await store.transaction((scope) => scope.settings.set('a', String(number)))
+      await store.settings.get('a')
+    }
+    await store.close()
+  })
+
   test('leaves nothing but its own files in the folder', async () => {
     const dataDir = temporaryFolder()
     await (await openSqliteStore({ dataDir })).close()

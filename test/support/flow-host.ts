@@ -1,11 +1,4 @@
 import type { Clock } from '../../src/clock.ts'
-import { connectionRoutes } from '../../src/http/connection-routes.ts'
-import { dataSetRoutes } from '../../src/http/dataset-routes.ts'
-import { flowRoutes } from '../../src/http/flow-routes.ts'
-import { sourceConnectionRoutes } from '../../src/http/source-connection-routes.ts'
-import { targetConnectionRoutes } from '../../src/http/target-connection-routes.ts'
-import type { StoredEntity } from '../../src/store/store.ts'
-import type { Flow } from '../../src/flow/types.ts'
 import { startTestHost } from './test-host.ts'
 import type { TestApi, TestHost, TestHostOptions } from './test-host.ts'
 
@@ -30,29 +23,15 @@ export interface HandClock extends Clock {
 
 export interface FlowHost extends TestHost {
   readonly clock: HandClock
-  /** The flows that were told to stop. */
-  readonly deletedFlows: StoredEntity<Flow>[]
 }
 
 /** 2026-07-01T12:00:00Z, a whole second. */
 export const NOW = 1_782_907_200_000
 
-/** A host with the routes of connections, flows and datasets and nothing running in the background. */
+/** A host whose clock stands still and that does no work by itself. */
 export async function startFlowHost(options: Partial<TestHostOptions> = {}): Promise<FlowHost> {
   const clock: HandClock = { time: NOW, now: () => clock.time, sleep: () => new Promise(() => {}) }
-  const deletedFlows: StoredEntity<Flow>[] = []
-  const host = await startTestHost({
-    clock,
-    ...options,
-    routes: ({ context, tokens }) => [
-      ...connectionRoutes(context, tokens),
-      ...sourceConnectionRoutes(context, tokens),
-      ...targetConnectionRoutes(context, tokens),
-      ...flowRoutes(context, tokens, { onFlowDeleted: (flow) => deletedFlows.push(flow) }),
-      ...dataSetRoutes(context),
-    ],
-  })
-  return { ...host, clock, deletedFlows }
+  return { ...(await startTestHost({ clock, ...options })), clock }
 }
 
 export const connectionBody = (token: string = TOKEN) => ({

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { styleText } from 'node:util'
 import axios from 'axios'
 import { ConfigError, loadConfig } from '../../config.ts'
 import { createHost, type Host } from '../../host.ts'
@@ -36,7 +37,7 @@ export async function demo({ once, charges, port }: DemoOptions): Promise<boolea
     const walked = walk(createTranscript(url, credentials), { accessToken: ACCESS_TOKEN, chargeCount: charges })
     const finished = await Promise.race([walked.then(() => true), interrupted.then(() => false)])
     if (!finished) return false
-    console.log('\n\x1b[1mEverything is as promised.\x1b[0m')
+    console.log(styleText('bold', '\nEverything is as promised.'))
     if (!once) {
       console.log(`The host stays up at ${url}; Ctrl-C ends it and removes its data.`)
       await interrupted

@@ -1,3 +1,4 @@
+import { styleText } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
 import { isJsonObject } from '../../json.ts'
 
@@ -49,7 +50,7 @@ export function createTranscript(url: string, { token, clientId, orgId }: Creden
   }
 
   return {
-    heading: (text) => console.log(`\n\x1b[1m── ${text}\x1b[0m`),
+    heading: (text) => console.log(styleText('bold', `\n── ${text}`)),
     say: (text) => console.log(text),
     quietly: send,
     async call(request) {
@@ -68,7 +69,7 @@ function curl(url: string, { method, path, body }: CallRequest): string {
     `-H "Authorization: Bearer $TOKEN" -H "x-api-key: $CLIENT_ID" -H "x-gw-ims-org-id: $ORG_ID"`,
     ...(body === undefined ? [] : [`-H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`]),
   ]
-  return `\n\x1b[36m$ ${lines.join(' \\\n    ')}\x1b[0m`
+  return styleText('cyan', `\n$ ${lines.join(' \\\n    ')}`)
 }
 
 function shorten(text: string): string {

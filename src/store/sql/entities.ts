@@ -125,11 +125,15 @@ export function createEntityStore(db: Database, dialect: StoreDialect): EntitySt
     },
 
     async usedBy(tenant, kind, id, limit) {
+      // Materialized, or the planner may walk through all entities of the kind instead.
       const rows = await db
-        .selectFrom('entity_references')
-        .innerJoin('entities', 'entities.no', 'entity_references.from_no')
+        .with(
+          (name) => name('users').materialized(),
+          (db) => db.selectFrom('entity_references').select('from_no').where('to_id', '=', id),
+        )
+        .selectFrom('users')
+        .innerJoin('entities', 'entities.no', 'users.from_no')
         .select('entities.id')
-        .where('entity_references.to_id', '=', id)
         .where('entities.org_id', '=', tenant.orgId)
         .where('entities.sandbox_name', '=', tenant.sandboxName)
         .where('entities.kind', '=', kind)

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
 import type {
   DatabaseConnection,
   Dialect,
@@ -6,6 +7,9 @@ import type {
   SqliteStatement as KyselySqliteStatement,
 } from 'kysely'
 import { SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+
+/** So long work on the store may go on before everything else in the process gets a turn. */
+const MAX_HOLD_MS = 10
 
 /** Statements kept prepared; the ones used longest ago go first. */
 const PREPARED_STATEMENTS = 500
@@ -22,10 +26,21 @@ export function createNodeSqliteDialect(database: DatabaseSync): Dialect {
 
 class NodeSqliteDriver extends SqliteDriver {
   readonly #database: DatabaseSync
+  #yieldedAt = 0
 
   constructor(database: DatabaseSync) {
     super({ database: new PreparingDatabase(database) })
     this.#database = database
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection()
+    // SQLite answers without waiting, so a loop over the store alone would keep timers and sockets from their turn.
+    if (performance.now() - this.#yieldedAt > MAX_HOLD_MS) {
+      await setImmediate()
+      this.#yieldedAt = performance.now()
+    }
+    return connection
   }
 
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {

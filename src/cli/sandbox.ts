@@ -1,0 +1,127 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { Counts, Distribution, Limits, StripeSandboxOptions } from '../sandbox/index.ts'
+import { createStripeSandbox, DEFAULT_KEYS, DISTRIBUTIONS } from '../sandbox/index.ts'
+
+interface Flags {
+  readonly host: string
+  readonly port: number
+  readonly seed: string
+  readonly charges?: number
+  readonly subscriptions?: number
+  readonly refunds?: number
+  readonly balanceTransactions?: number
+  readonly customers?: number
+  readonly prices?: number
+  readonly from?: number
+  readonly to?: number
+  readonly now?: number
+  readonly distribution: Distribution
+  readonly objectBytes: number
+  readonly latency: number
+  readonly latencyTail: number
+  readonly latencyTailPercent: number
+  readonly rateGlobal?: number
+  readonly rateEndpoint?: number
+  readonly concurrency?: number
+  readonly eventLag: number
+  readonly accountVersion?: string
+  readonly key: readonly string[]
+}
+
+function integer(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+/** Unix seconds, or a date such as 2026-01-31. */
+function moment(text: string): number {
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000)
+  if (!Number.isSafeInteger(seconds)) throw new InvalidArgumentError('It must be Unix seconds or a date (2026-01-31).')
+  return seconds
+}
+
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof given<T>
+  >
+}
+
+function optionsOf(flags: Flags): StripeSandboxOptions {
+  const counts: Partial<Counts> = given({
+    charges: flags.charges,
+    subscriptions: flags.subscriptions,
+    refunds: flags.refunds,
+    balance_transactions: flags.balanceTransactions,
+    customers: flags.customers,
+    prices: flags.prices,
+  })
+  const limits: Limits = given({
+    globalPerSecond: flags.rateGlobal,
+    endpointPerSecond: flags.rateEndpoint,
+    globalConcurrency: flags.concurrency,
+  })
+  return {
+    host: flags.host,
+    port: flags.port,
+    seed: flags.seed,
+    counts,
+    limits,
+    distribution: flags.distribution,
+    approxObjectBytes: flags.objectBytes,
+    latencyMs: flags.latency,
+    latencyTailMs: flags.latencyTail,
+    latencyTailPercent: flags.latencyTailPercent,
+    eventLagSeconds: flags.eventLag,
+    keys: [...DEFAULT_KEYS, ...flags.key.map((key) => ({ key }))],
+    ...given({ createdFrom: flags.from, createdTo: flags.to, now: flags.now, accountApiVersion: flags.accountVersion }),
+  }
+}
+
+async function run(flags: Flags): Promise<void> {
+  const sandbox = await createStripeSandbox(optionsOf(flags))
+  const counts = Object.entries(sandbox.world.collections)
+    .filter(([, collection]) => collection.generatedCount > 0)
+    .map(([name, collection]) => `${name} ${collection.generatedCount}`)
+  console.log(`Stripe sandbox on ${sandbox.url}  (seed ${flags.seed}, account ${sandbox.accountId})`)
+  console.log(`Objects: ${counts.join(', ')}`)
+  console.log(`Keys:    ${sandbox.keys.all().map(({ key }) => key).join('  ')}`)
+  console.log(`Try:     curl -s -u sk_test_sandbox: '${sandbox.url}/v1/charges?limit=1'`)
+  console.log(`Script:  curl -s ${sandbox.url}/_sandbox`)
+  console.log('Stop with Ctrl-C.')
+  const signal = await new Promise<string>((resolve) => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+  await sandbox.close()
+  console.log(`Stopped by ${signal} after ${sandbox.journal.total} requests.`)
+}
+
+/** `sandbox`: a local Stripe that needs no account and misbehaves on demand. */
+export function sandboxCommand(): Command {
+  return new Command('sandbox')
+    .description('Start a local Stripe with generated data, faults on demand and a controllable clock.')
+    .option('--host <address>', 'listen address', '127.0.0.1')
+    .option('--port <port>', 'listen port, 0 picks a free one', integer, 12111)
+    .option('--seed <seed>', 'same seed, same data', '1')
+    .option('--charges <count>', 'charges per mode (default 1000); other counts follow from it', integer)
+    .option('--subscriptions <count>', 'subscriptions', integer)
+    .option('--refunds <count>', 'refunds', integer)
+    .option('--balance-transactions <count>', 'balance transactions', integer)
+    .option('--customers <count>', 'customers', integer)
+    .option('--prices <count>', 'prices, hidden ones included', integer)
+    .option('--from <moment>', 'first creation time, Unix seconds or a date (default two years before --to)', moment)
+    .option('--to <moment>', 'end of the creation times (default the last UTC midnight)', moment)
+    .option('--now <moment>', 'freeze the sandbox clock', moment)
+    .addOption(new Option('--distribution <shape>', 'objects over time').choices(DISTRIBUTIONS).default('growing'))
+    .option('--object-bytes <bytes>', 'pad charges to about this size, 0 leaves about 2 KB', integer, 0)
+    .option('--latency <ms>', 'wait before every answer', integer, 0)
+    .option('--latency-tail <ms>', 'additional wait of slow answers', integer, 0)
+    .option('--latency-tail-percent <percent>', 'share of slow answers', integer, 1)
+    .option('--rate-global <per-second>', 'limit of all requests (Stripe test mode: 25)', integer)
+    .option('--rate-endpoint <per-second>', 'limit per operation (Stripe: 25)', integer)
+    .option('--concurrency <requests>', 'limit of requests at the same time', integer)
+    .option('--event-lag <seconds>', 'events become visible within this time', integer, 0)
+    .option('--account-version <version>', 'API version of requests that name none (default 2024-06-20)')
+    .option('--key <key>', 'one more accepted key (repeatable)', (key, keys: string[]) => [...keys, key], [])
+    .action((flags: Flags) => run(flags))
+}
