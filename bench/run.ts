@@ -69,7 +69,10 @@ async function paging(): Promise<void> {
     }
     const times = { first: [] as number[], deep: [] as number[] }
     for (let round = 0; round < 300; round++) {
-      for (const [depth, url] of [['first', first], ['deep', deep]] as const) {
+      for (const [depth, url] of [
+        ['first', first],
+        ['deep', deep],
+      ] as const) {
         const started = performance.now()
         await host.api.get(url, { responseType: 'text' })
         times[depth].push(performance.now() - started)

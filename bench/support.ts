@@ -121,7 +121,10 @@ async function untilEnded(api: AxiosInstance, flowId: string) {
 }
 
 async function authorised(url: string): Promise<AxiosInstance> {
-  const token = await axios.post(`${url}/ims/token/v3`, 'grant_type=client_credentials&client_id=bench&client_secret=bench-secret')
+  const token = await axios.post(
+    `${url}/ims/token/v3`,
+    'grant_type=client_credentials&client_id=bench&client_secret=bench-secret',
+  )
   return axios.create({
     baseURL: url,
     headers: {

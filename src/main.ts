@@ -4,12 +4,14 @@ import module from 'node:module'
 // Compiled code is kept between starts, which halves the time of the next one.
 module.enableCompileCache?.()
 
-const [{ Command }, { demoCommand }, { ConfigError, describeSettings }, { redactSecrets }] = await Promise.all([
-  import('commander'),
-  import('./cli/demo/command.ts'),
-  import('./config.ts'),
-  import('./secrets/redact.ts'),
-])
+const [{ Command }, { demoCommand }, { sandboxCommand }, { ConfigError, describeSettings }, { redactSecrets }] =
+  await Promise.all([
+    import('commander'),
+    import('./cli/demo/command.ts'),
+    import('./cli/sandbox.ts'),
+    import('./config.ts'),
+    import('./secrets/redact.ts'),
+  ])
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
 const program = new Command('stripe-flow-source')
@@ -26,6 +28,7 @@ program
   })
 
 program.addCommand(demoCommand())
+program.addCommand(sandboxCommand())
 
 try {
   await program.parseAsync()

@@ -70,6 +70,10 @@ describe('creating a dataset', () => {
     expect(dataSet).not.toHaveProperty('other')
   })
 
+  test('needs no schema reference', async () => {
+    expect(await get(await createDataSet(host.api, { name: 'Plain' }))).not.toHaveProperty('schemaRef')
+  })
+
   test('keeps a table name that is given, and finds one for a name without letters', async () => {
     const tags = { 'adobe/pqs/table': ['my_table'] }
     expect((await get(await createDataSet(host.api, { ...dataSetBody(), tags }))).tags).toEqual(tags)
@@ -82,7 +86,6 @@ describe('creating a dataset', () => {
     ['a blank name', { name: ' ' }, '1304-400', '/name'],
     ['a name that is a number', { name: 3 }, '1312-400', '/name'],
     ['a huge name', { name: 'x'.repeat(5000) }, '1312-400', '/name'],
-    ['no schema reference', { schemaRef: undefined }, '1304-400', '/schemaRef'],
     ['a schema reference without an id', { schemaRef: {} }, '1304-400', '/schemaRef/id'],
     ['a schema reference that is a string', { schemaRef: 'x' }, '1312-400', '/schemaRef'],
     ['tags that are strings', { tags: { a: 'b' } }, '1312-400', '/tags/a'],
@@ -227,7 +230,7 @@ describe('changing a dataset', () => {
     ['patch', [{ op: 'remove', path: '/description' }], '1455-400'],
     ['patch', [{ op: 'test', path: '/name', value: 'x' }], '1434-400'],
     ['patch', [], '1405-400'],
-    ['put', { name: 'x' }, '1304-400'],
+    ['put', { schemaRef: SCHEMA_REF }, '1304-400'],
     ['put', [], '1000-400'],
   ] as const)('%s of %j is refused and changes nothing', async (method, body, code) => {
     const id = await createDataSet(host.api)

@@ -67,7 +67,8 @@ describe('the records of a run', () => {
   test('refuse a token that was changed, made up or made for another list', async () => {
     const { body } = await host.api.get(`${path()}?limit=10`).expect(200)
     const token: string = body._links.next.href.split('=')[1]
-    const foreign = (await host.api.get(`${CATALOG}/dataSets/${dataSetId}/records?limit=10`).expect(200)).body._links.next
+    const foreign = (await host.api.get(`${CATALOG}/dataSets/${dataSetId}/records?limit=10`).expect(200)).body._links
+      .next
     const changed = token.slice(0, -1) + (token.endsWith('A') ? 'B' : 'A')
     for (const bad of [changed, 'abc', `${token}x`, foreign.href.split('=')[1]]) {
       expect((await host.api.get(`${path()}?continuationToken=${bad}`).expect(400)).body.errorCode).toBe('1452-400')
@@ -80,7 +81,9 @@ describe('the records of a run', () => {
   })
 
   test('of an unknown run are unknown', async () => {
-    expect((await host.api.get(`${FLOW_SERVICE}/runs/${UNKNOWN_ID}/records`).expect(404)).body.errorCode).toBe('1101-404')
+    expect((await host.api.get(`${FLOW_SERVICE}/runs/${UNKNOWN_ID}/records`).expect(404)).body.errorCode).toBe(
+      '1101-404',
+    )
   })
 })
 
@@ -98,7 +101,11 @@ describe('the records of a run that is going on', () => {
       const page: Response = await host.api.get(FLOW_SERVICE + path).expect(200)
       const items = page.body.items as RecordItem[]
       followed.push(...items)
-      if (items.length > 0) served.set(path, items.map((item) => item.id))
+      if (items.length > 0)
+        served.set(
+          path,
+          items.map((item) => item.id),
+        )
       else emptyPages++
       if (items.length === 0) await pause(10)
       path = page.body._links.next?.href

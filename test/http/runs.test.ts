@@ -149,7 +149,9 @@ describe('a run on demand', () => {
     ['that is a list', [], '1000-400'],
   ]
   test.each(bodies)('%s is refused and makes no run', async (_, body, code) => {
-    const { flowId } = await createStripeChain(host.api, { scheduleParams: { startTime: 9_999_999_999, frequency: 'once' } })
+    const { flowId } = await createStripeChain(host.api, {
+      scheduleParams: { startTime: 9_999_999_999, frequency: 'once' },
+    })
     const filled = JSON.parse(JSON.stringify(body).replace('FLOW', flowId))
     const answer = await host.api.post(RUNS, filled).expect(400)
     expect(answer.body.errorCode).toBe(code)
@@ -165,7 +167,9 @@ describe('a run on demand', () => {
   })
 
   test('of a disabled flow is refused', async () => {
-    const { flowId } = await createStripeChain(host.api, { scheduleParams: { startTime: 9_999_999_999, frequency: 'once' } })
+    const { flowId } = await createStripeChain(host.api, {
+      scheduleParams: { startTime: 9_999_999_999, frequency: 'once' },
+    })
     await host.api.post(`${FLOW_SERVICE}/flows/${flowId}/action?op=disable`).expect(200)
     expect((await host.api.post(RUNS, { flowId }).expect(400)).body.errorCode).toBe('1388-400')
   })
@@ -226,7 +230,9 @@ describe('a Stripe that misbehaves for a while', () => {
       resourcePath: 'customers',
       scheduleParams: { startTime: 9_999_999_999, frequency: 'once' },
     })
-    const before = [...host.sandbox.world.all('customers')].filter((customer) => !customer.deleted && !customer.test_clock)
+    const before = [...host.sandbox.world.all('customers')].filter(
+      (customer) => !customer.deleted && !customer.test_clock,
+    )
     const cut = { type: 'delete', id: '$cursor' } as const
     host.sandbox.faults.add({ after: 1, match: { path: '/v1/customers' }, fault: { kind: 'action', actions: [cut] } })
     const run = await runNow(host.api, flowId)
@@ -265,7 +271,9 @@ describe('a Stripe that refuses', () => {
     const failed = await firstRun(host.api, flowId)
     expect(statusOf(failed)).toBe('failed')
     const value = { accessToken: 'sk_test_sandbox' }
-    expect((await patch(host.api, 'connections', baseId, [{ op: 'replace', path: '/auth/params', value }])).status).toBe(200)
+    expect(
+      (await patch(host.api, 'connections', baseId, [{ op: 'replace', path: '/auth/params', value }])).status,
+    ).toBe(200)
     const { body } = await host.api.post(`${RUNS}/${failed.id}/action?op=re_trigger`).expect(200)
     expect(body.id).toBe(failed.id)
     expect(statusOf(body)).toBe('scheduled')

@@ -45,6 +45,16 @@ describe('creating a target connection', () => {
     })
   })
 
+  test('has no schema when the dataset has none either', async () => {
+    const plain = await createDataSet(host.api, { name: 'Plain' })
+    const target = await read(
+      host.api,
+      'targetConnections',
+      await create(host.api, 'targetConnections', targetBody(plain)),
+    )
+    expect(target.data).toEqual({ format: 'parquet_xdm' })
+  })
+
   test('keeps a schema that is given, and knows the dataset by the other spelling too', async () => {
     const schema = { id: SCHEMA_REF.id, version: 'application/vnd.adobe.xed-full+json; version=1' }
     const body = { ...targetBody(dataSetId), data: { schema }, params: { datasetId: dataSetId } }

@@ -172,6 +172,10 @@ describe('filters', () => {
     expect(await walkIds(sandbox, '/v1/balance_transactions', { currency: 'krw' })).toEqual(
       ids(transactions.filter(({ currency }) => currency === 'krw')),
     )
+    const booked = transactions.find(({ type }) => type === 'refund') as StripeObject
+    expect(await walkIds(sandbox, '/v1/balance_transactions', { source: String(booked.source) })).toEqual([booked.id])
+    const payout = transactions.find(({ type }) => type === 'payout') as StripeObject
+    expect(await walkIds(sandbox, '/v1/balance_transactions', { source: String(payout.source) })).toEqual([payout.id])
     const email = String(all('customers').find((customer) => customer.email)?.email)
     expect((await walkIds(sandbox, '/v1/customers', { email })).length).toBeGreaterThan(0)
     expect(await walkIds(sandbox, '/v1/customers', { email: email.toUpperCase() })).toEqual([])

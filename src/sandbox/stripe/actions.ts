@@ -113,7 +113,12 @@ const EVENT_PREFIXES: Readonly<Record<string, string>> = {
 /** What `create` fills in, so that a script can say just "three charges". */
 const DEFAULT_PARAMS: Partial<Record<ResourceName, (world: World) => object>> = {
   charges: () => ({ amount: 1500, currency: 'usd' }),
-  prices: () => ({ currency: 'usd', unit_amount: 900, recurring: { interval: 'month' }, product_data: { name: 'Scripted' } }),
+  prices: () => ({
+    currency: 'usd',
+    unit_amount: 900,
+    recurring: { interval: 'month' },
+    product_data: { name: 'Scripted' },
+  }),
   refunds: (world) => ({
     charge: first(world, 'charges', (charge) => Number(charge.amount_captured) > Number(charge.amount_refunded)),
     amount: 1,
@@ -125,7 +130,12 @@ const DEFAULT_PARAMS: Partial<Record<ResourceName, (world: World) => object>> = 
 }
 
 /** Carries out one action and answers the objects it concerned, in the superset of all versions. */
-export function applyAction(world: World, action: Action, cursor?: string, cause: EventCause = NO_REQUEST): StripeObject[] {
+export function applyAction(
+  world: World,
+  action: Action,
+  cursor?: string,
+  cause: EventCause = NO_REQUEST,
+): StripeObject[] {
   if (!Object.hasOwn(RUN, action.type)) {
     throw new StripeError(400, `Unknown action: ${String(action.type)}. Known are ${Object.keys(RUN).join(', ')}.`)
   }

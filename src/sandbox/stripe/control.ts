@@ -82,11 +82,18 @@ const CONTROLS: Readonly<Record<string, Control>> = {
 }
 
 /** Answers a request under `/_sandbox`. */
-export async function handleControl(state: SandboxState, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function handleControl(
+  state: SandboxState,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   try {
     const url = new URL(request.url ?? '/', 'http://sandbox')
     const body = parseJson(await textOf(request))
-    const result = findControl(request.method ?? 'GET', url.pathname)({ state, body, query: url.searchParams, id: lastPart(url) })
+    const result = findControl(
+      request.method ?? 'GET',
+      url.pathname,
+    )({ state, body, query: url.searchParams, id: lastPart(url) })
     sendAnswer(response, { status: 200, body: JSON.stringify(result), headers: {} }, {})
   } catch (error) {
     if (!response.headersSent) sendAnswer(response, errorAnswer(error), {})

@@ -42,8 +42,11 @@ function located(call: Call, resource: Resource): StripeObject {
   const { world, id } = call
   const row = world.collections[resource.name].row(id)
   const object = row && world.collections[resource.name].object(row)
-  const reachable = resource.name !== 'events' || (row && resource.visible?.({}, world)(world.collections.events.facts(row), () => object as StripeObject))
-  if (!object || !reachable) throw missingResource(resource.kind, id, 'id', otherModeHint(resource, id, world, call.otherWorld))
+  const reachable =
+    resource.name !== 'events' ||
+    (row && resource.visible?.({}, world)(world.collections.events.facts(row), () => object as StripeObject))
+  if (!object || !reachable)
+    throw missingResource(resource.kind, id, 'id', otherModeHint(resource, id, world, call.otherWorld))
   return object
 }
 

@@ -29,7 +29,9 @@ export class StripeError extends Error {
     const { type = 'invalid_request_error', code, param } = this.fields
     return {
       error: {
-        ...(code === undefined ? {} : { code, doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}` }),
+        ...(code === undefined
+          ? {}
+          : { code, doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}` }),
         message: this.message,
         ...(param === undefined ? {} : { param }),
         type,

@@ -84,7 +84,13 @@ export function expandAll(root: JsonHash, paths: readonly string[], world: World
   }
 }
 
-function expandOne(node: Json | undefined, segments: readonly string[], path: string, world: World, version: string): void {
+function expandOne(
+  node: Json | undefined,
+  segments: readonly string[],
+  path: string,
+  world: World,
+  version: string,
+): void {
   const [field, ...rest] = segments
   if (field === undefined || node === null || node === undefined) return
   if (Array.isArray(node)) {

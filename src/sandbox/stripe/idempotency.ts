@@ -15,7 +15,11 @@ export class IdempotencyStore {
   /** The stored answer, or undefined when the request is to be run; throws on misuse of the key. */
   begin(key: string, request: string): { status: number; body: string } | undefined {
     if (key.length > 255) {
-      throw badParameter('parameter_invalid_string_too_long', 'Idempotency-Key', 'The idempotency key is longer than 255 characters.')
+      throw badParameter(
+        'parameter_invalid_string_too_long',
+        'Idempotency-Key',
+        'The idempotency key is longer than 255 characters.',
+      )
     }
     const present = this.#stored.get(key)
     if (!present) {

@@ -35,7 +35,11 @@ export function listResource(
 ): JsonHash {
   const { starting_after: after, ending_before: before } = checkCursors(params)
   if (params.type !== undefined && params.types !== undefined) {
-    throw badParameter('parameters_exclusive', 'types', 'Received both type and types parameters. Please pass in only one.')
+    throw badParameter(
+      'parameters_exclusive',
+      'types',
+      'Received both type and types parameters. Please pass in only one.',
+    )
   }
   const collection = world.collections[resource.name]
   const { from, to } = params.created instanceof Range ? params.created : new Range(-Infinity, Infinity)
@@ -135,19 +139,21 @@ function count(world: World, resource: Resource, params: ValidParams): number {
 }
 
 /** `total_count` counts as an expansion on older versions and is refused since basil. */
-function expandPage(
-  page: JsonHash,
-  params: ValidParams,
-  version: string,
-  world: World,
-  total: () => number,
-): JsonHash {
+function expandPage(page: JsonHash, params: ValidParams, version: string, world: World, total: () => number): JsonHash {
   const paths = (params.expand as string[] | undefined) ?? []
   const wantsTotal = paths.includes('total_count')
   if (wantsTotal && version >= '2025-03-31') {
-    throw new StripeError(400, 'The property total_count cannot be expanded.', { code: 'property_forbidden', param: 'expand' })
+    throw new StripeError(400, 'The property total_count cannot be expanded.', {
+      code: 'property_forbidden',
+      param: 'expand',
+    })
   }
-  expandAll(page, paths.filter((path) => path !== 'total_count'), world, version)
+  expandAll(
+    page,
+    paths.filter((path) => path !== 'total_count'),
+    world,
+    version,
+  )
   return wantsTotal ? { ...page, total_count: total() } : page
 }
 

@@ -7,6 +7,7 @@ import { generateCustomer } from './generate/customer.ts'
 import { generatePrice } from './generate/price.ts'
 import { generateRefund } from './generate/refund.ts'
 import { generateSubscription } from './generate/subscription.ts'
+import { FIRST_ADDED_INDEX } from './ids.ts'
 import type { ParamRule, ParamValue, ValidParams } from './parameters.ts'
 import { Range } from './parameters.ts'
 import type { Facts, ResourceName, StripeObject } from './types.ts'
@@ -101,6 +102,23 @@ const byPrice: Filter = {
   predicate: (value) => (_facts, object) => itemPrices(object()).includes(String(value)),
 }
 
+/** The transaction of a charge or refund: for generated ones the plan knows its place, added ones are looked at. */
+const transactionSource: Filter = {
+  rule: TEXT,
+  predicate(value, world) {
+    const { plan } = world
+    const id = String(value)
+    const [charge, refund] = [plan.ids.charges.decode(id), plan.ids.refunds.decode(id)]
+    const { counts } = plan.options
+    let place: number | null = null
+    if (charge !== undefined && charge < counts.charges) place = plan.transactionOfCharge(charge)
+    if (refund !== undefined && refund < counts.refunds) place = plan.transactionOfRefund(refund)
+    const other = charge === undefined && refund === undefined
+    return (facts, object) =>
+      facts.index === place || ((other || facts.added === true) && object().source === value)
+  },
+}
+
 /** One row per resource: what it is called, how it is generated, filtered, and what its list hides. */
 export const RESOURCES: { readonly [K in ResourceName]: Resource } = {
   charges: {
@@ -184,12 +202,16 @@ export const RESOURCES: { readonly [K in ResourceName]: Resource } = {
     kind: 'balance_transaction',
     permission: 'balance_transaction',
     generate: generateBalanceTransaction,
-    factsOf: () => ({}),
+    facts: (_plan, index) => ({ index }),
+    factsOf: (plan, transaction) => {
+      const index = plan.ids.balance_transactions.decode(transaction.id) ?? 0
+      return { index, added: index >= FIRST_ADDED_INDEX }
+    },
     filters: {
       type: equals('type'),
       currency: equals('currency'),
       payout: equals('source'),
-      source: equals('source'),
+      source: transactionSource,
     },
   },
   customers: {

@@ -19,7 +19,7 @@ import type { Counts } from './plan.ts'
 import { Plan } from './plan.ts'
 import { RequestHandler } from './request-handler.ts'
 import type { Distribution } from './timeline.ts'
-import type { GeneratedName, Mode, StripeObject } from './types.ts'
+import type { Mode, StripeObject } from './types.ts'
 import { DEFAULT_ACCOUNT_VERSION, isApiVersion } from './versions.ts'
 import { World } from './world.ts'
 
@@ -129,8 +129,11 @@ export async function createStripeSandbox(options: StripeSandboxOptions = {}): P
   const state = createState(options)
   const handler = new RequestHandler(state)
   const server = createServer((request, response) => {
-    if (request.url?.startsWith('/_sandbox')) void handleControl(state, request, response)
-    else void handler.handle(request, response)
+    const handled = request.url?.startsWith('/_sandbox')
+      ? handleControl(state, request, response)
+      : handler.handle(request, response)
+    // Handlers answer their errors themselves; what still comes here is a connection that went away.
+    handled.catch(() => response.destroy())
   })
   // Longer than common clients keep idle connections, so that none of them meets an accidental reset.
   server.keepAliveTimeout = KEEP_ALIVE_MS
@@ -223,6 +226,3 @@ function closeServer(server: Server): Promise<void> {
     server.closeAllConnections()
   })
 }
-
-/** The generated resources, for tables of counts. */
-export type CountName = GeneratedName

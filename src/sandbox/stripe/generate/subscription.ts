@@ -63,7 +63,8 @@ export interface ItemParts {
 
 export function subscriptionItem(parts: ItemParts): StripeObject {
   const recurring = hashOf(parts.price.recurring)
-  const length = (INTERVAL_SECONDS[textOf(recurring.interval) ?? 'month'] ?? DAY) * (numberOf(recurring.interval_count) || 1)
+  const length =
+    (INTERVAL_SECONDS[textOf(recurring.interval) ?? 'month'] ?? DAY) * (numberOf(recurring.interval_count) || 1)
   const periods = Math.max(0, Math.floor((parts.until - parts.anchor) / length))
   const start = parts.anchor + periods * length
   return {
@@ -120,7 +121,11 @@ export function subscription(parts: SubscriptionParts): StripeObject {
     cancel_at: null,
     cancel_at_period_end: parts.cancelAtPeriodEnd,
     canceled_at: canceledAt,
-    cancellation_details: { comment: null, feedback: null, reason: canceledAt === null ? null : 'cancellation_requested' },
+    cancellation_details: {
+      comment: null,
+      feedback: null,
+      reason: canceledAt === null ? null : 'cancellation_requested',
+    },
     collection_method: parts.collectionMethod,
     created: parts.created,
     currency: first.price ? (hashOf(first.price).currency ?? 'usd') : 'usd',

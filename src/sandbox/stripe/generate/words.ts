@@ -2,7 +2,19 @@ import type { Dice } from '../dice.ts'
 import type { JsonHash } from '../types.ts'
 
 const FIRST = ['Ada', 'Björn', 'Chloé', 'Dilnoza', 'Emeka', 'Fatıma', 'Grace', '花子', '민준', 'Ольга', 'Zoë', 'Niamh']
-const LAST = ['Lovelace', 'Åström', 'Dubois', 'Yusupova', 'Okafor', 'Yılmaz', 'Hopper', '山田', '김', 'Иванова', "O'Neil"]
+const LAST = [
+  'Lovelace',
+  'Åström',
+  'Dubois',
+  'Yusupova',
+  'Okafor',
+  'Yılmaz',
+  'Hopper',
+  '山田',
+  '김',
+  'Иванова',
+  "O'Neil",
+]
 const CITIES = ['Berlin', 'São Paulo', 'Seoul', 'Zürich', 'Oslo', 'Kraków', 'Austin', '大阪市', 'Reykjavík']
 const COUNTRIES = ['DE', 'BR', 'KR', 'CH', 'NO', 'PL', 'US', 'JP', 'IS']
 const DEVICES = ['androidtv', 'firetv', 'lgtv', 'nettv', 'operatv', 'panasonic', 'samsung']

@@ -46,7 +46,8 @@ export const chargeMutations: Mutations = {
       const { charges } = world.collections
       const customer = (params.customer as string | undefined) ?? null
       const payer = customer === null ? undefined : world.find('customers', customer)
-      if (customer !== null && (!payer || payer.deleted === true)) throw missingResource('customer', customer, 'customer')
+      if (customer !== null && (!payer || payer.deleted === true))
+        throw missingResource('customer', customer, 'customer')
       const id = charges.nextId()
       const amount = Number(params.amount)
       const currency = String(params.currency)

@@ -19,7 +19,10 @@ export interface Mutation {
 }
 
 export interface Mutations {
-  readonly create?: { readonly params: ParamSchema; readonly run: (context: MutationContext, params: ValidParams) => StripeObject }
+  readonly create?: {
+    readonly params: ParamSchema
+    readonly run: (context: MutationContext, params: ValidParams) => StripeObject
+  }
   readonly update?: Mutation
   readonly delete?: Mutation
 }

@@ -20,7 +20,9 @@ export const refundMutations: Mutations = {
       if (!charge) throw missingResource('charge', String(params.charge), 'charge')
       const left = numberOf(charge.amount_captured) - numberOf(charge.amount_refunded)
       if (left === 0) {
-        throw new StripeError(400, `Charge ${charge.id} has already been refunded.`, { code: 'charge_already_refunded' })
+        throw new StripeError(400, `Charge ${charge.id} has already been refunded.`, {
+          code: 'charge_already_refunded',
+        })
       }
       const amount = Number(params.amount ?? left)
       if (amount > left) {

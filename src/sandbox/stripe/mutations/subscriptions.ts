@@ -46,9 +46,13 @@ function priceOf(context: MutationContext, entry: ValidParams, place: number): S
     throw new StripeError(400, 'The price specified is inactive.', { param: `items[${place}][price]` })
   }
   if (price.recurring === null) {
-    throw new StripeError(400, 'The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.', {
-      param: `items[${place}][price]`,
-    })
+    throw new StripeError(
+      400,
+      'The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.',
+      {
+        param: `items[${place}][price]`,
+      },
+    )
   }
   return price
 }
@@ -66,7 +70,11 @@ function newItem(context: MutationContext, subscriptionId: string, entry: ValidP
   })
 }
 
-export function cancelSubscription(context: MutationContext, current: StripeObject, params: ValidParams = {}): StripeObject {
+export function cancelSubscription(
+  context: MutationContext,
+  current: StripeObject,
+  params: ValidParams = {},
+): StripeObject {
   const { world, cause } = context
   const now = world.clock.now()
   const details = { ...hashOf(current.cancellation_details), ...(params.cancellation_details as JsonHash | undefined) }
