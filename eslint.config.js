@@ -30,13 +30,25 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: forbidden.map((name) => `**/${name}/**`), message: 'Imports point one way, see docs/architecture.md.' }] },
+        {
+          patterns: [
+            {
+              group: forbidden.map((name) => `**/${name}/**`),
+              message: 'Imports point one way, see docs/architecture.md.',
+            },
+          ],
+        },
       ],
     },
   })),
   {
     files: ['src/**/*.ts'],
     ignores: ['src/http/**', 'src/sandbox/**', 'src/host.ts'],
-    rules: { 'no-restricted-syntax': ['error', { selector: "ImportDeclaration[source.value='express']", message: 'Express stays in src/http.' }] },
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: "ImportDeclaration[source.value='express']", message: 'Express stays in src/http.' },
+      ],
+    },
   },
 )

@@ -57,8 +57,9 @@ export function createDataSetService({
         updated: clock.now(),
         updatedUser: caller.userId,
       }
-      // The transaction has read this very version, so the write cannot fail.
-      await scope.entities.update(entity, { etag: document.version, document })
+      if (!(await scope.entities.update(entity, { etag: document.version, document }))) {
+        throw new FlowServiceError('1103-503', `Dataset ${id} was changed by another request just now; try again.`)
+      }
     })
   }
 

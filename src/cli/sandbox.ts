@@ -77,14 +77,24 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
   }
 }
 
-async function run(flags: Flags): Promise<void> {
-  const sandbox = await createStripeSandbox(optionsOf(flags))
+async function run(flags: Flags, command: Command): Promise<void> {
+  const sandbox = await createStripeSandbox(optionsOf(flags)).catch((error: unknown) => {
+    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+    if (taken)
+      return command.error(`error: port ${flags.port} is already in use; name another with --port, 0 picks a free one`)
+    return command.error(`error: ${error instanceof Error ? error.message : String(error)}`)
+  })
   const counts = Object.entries(sandbox.world.collections)
     .filter(([, collection]) => collection.generatedCount > 0)
     .map(([name, collection]) => `${name} ${collection.generatedCount}`)
   console.log(`Stripe sandbox on ${sandbox.url}  (seed ${flags.seed}, account ${sandbox.accountId})`)
   console.log(`Objects: ${counts.join(', ')}`)
-  console.log(`Keys:    ${sandbox.keys.all().map(({ key }) => key).join('  ')}`)
+  console.log(
+    `Keys:    ${sandbox.keys
+      .all()
+      .map(({ key }) => key)
+      .join('  ')}`,
+  )
   console.log(`Try:     curl -s -u sk_test_sandbox: '${sandbox.url}/v1/charges?limit=1'`)
   console.log(`Script:  curl -s ${sandbox.url}/_sandbox`)
   console.log('Stop with Ctrl-C.')
@@ -123,5 +133,5 @@ export function sandboxCommand(): Command {
     .option('--event-lag <seconds>', 'events become visible within this time', integer, 0)
     .option('--account-version <version>', 'API version of requests that name none (default 2024-06-20)')
     .option('--key <key>', 'one more accepted key (repeatable)', (key, keys: string[]) => [...keys, key], [])
-    .action((flags: Flags) => run(flags))
+    .action((flags: Flags, command: Command) => run(flags, command))
 }

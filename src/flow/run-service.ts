@@ -55,7 +55,10 @@ export function createRunService(context: FlowContext, { onRunnable, publicUrl }
         const stored = (await scope.entities.get(caller.tenant, 'runs', id)) as StoredEntity<Run> | null
         if (stored === null) throw notFound('runs', id)
         if (operation?.toUpperCase() !== 'RE_TRIGGER') {
-          throw new FlowServiceError('1398-400', `A run has no operation ${operation ?? '(none given)'}; use op=RE_TRIGGER.`)
+          throw new FlowServiceError(
+            '1398-400',
+            `A run has no operation ${operation ?? '(none given)'}; use op=RE_TRIGGER.`,
+          )
         }
         checkIfMatch(ifMatch, stored.etag)
         return retrigger(scope, caller, stored)

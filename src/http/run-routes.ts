@@ -62,7 +62,8 @@ async function listRunsOfFlow(
   const ofFlow = { path: [{ name: 'flowId', each: false }], operator: '==', values: [id] } as const
   const { tenant } = request.caller
   const isKnown =
-    (await store.entities.get(tenant, 'flows', id)) !== null || (await store.entities.count(tenant, 'runs', [ofFlow])) > 0
+    (await store.entities.get(tenant, 'flows', id)) !== null ||
+    (await store.entities.count(tenant, 'runs', [ofFlow])) > 0
   if (!isKnown) throw notFound('flows', id)
   return lists.list(request, 'runs', [ofFlow])
 }

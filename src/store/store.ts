@@ -35,6 +35,13 @@ export const ENTITY_KINDS = [
   'flows',
   'runs',
   'dataSets',
+  'batches',
+  'schemas',
+  'fieldGroups',
+  'mappingSets',
+  'mappingSetVersions',
+  'connectionSpecs',
+  'flowSpecs',
 ] as const
 export type EntityKind = (typeof ENTITY_KINDS)[number]
 

@@ -5,7 +5,15 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import axios from 'axios'
 import type { AxiosInstance } from 'axios'
 import { createStripeSandbox, type StripeSandbox } from '../../src/sandbox/stripe/sandbox.ts'
-import { CATALOG, connectionBody, dataSetBody, flowBody, FLOW_SERVICE, sourceBody, targetBody } from '../support/flow-host.ts'
+import {
+  CATALOG,
+  connectionBody,
+  dataSetBody,
+  flowBody,
+  FLOW_SERVICE,
+  sourceBody,
+  targetBody,
+} from '../support/flow-host.ts'
 import { startProcess, type HostProcess } from '../support/start-process.ts'
 import { pause, SANDBOX_KEY } from '../support/stripe-host.ts'
 
@@ -47,7 +55,8 @@ async function startHost(): Promise<AxiosInstance> {
 }
 
 async function createFlow(api: AxiosInstance) {
-  const create = async (collection: string, body: object) => (await api.post(`${FLOW_SERVICE}/${collection}`, body)).data.id
+  const create = async (collection: string, body: object) =>
+    (await api.post(`${FLOW_SERVICE}/${collection}`, body)).data.id
   const baseId = await create('connections', connectionBody(SANDBOX_KEY))
   const dataSetId = (await api.post(`${CATALOG}/dataSets`, dataSetBody())).data[0].replace('@/dataSets/', '')
   const sourceId = await create('sourceConnections', sourceBody(baseId))

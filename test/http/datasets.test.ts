@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { createDataSetService } from '../../src/catalog/dataset-service.ts'
+import type { Store } from '../../src/store/store.ts'
 import { GLOBEX } from '../support/test-host.ts'
 import {
   CATALOG,
@@ -187,9 +189,9 @@ describe('changing a dataset', () => {
     }
     const response = await host.api.patch(`${ALL}/${id}`, change).expect(200)
     expect(response.body).toEqual([`@/dataSets/${id}`])
-    const { description: _, ...rest } = before
+    delete before.description
     expect(await get(id)).toEqual({
-      ...rest,
+      ...before,
       name: 'Renamed',
       fileDescription: { b: 2, c: 3 },
       version: '1.0.1',
@@ -248,6 +250,21 @@ describe('changing a dataset', () => {
     expect(Object.keys(tags).toSorted()).toEqual(['adobe/pqs/table', ...names].toSorted())
     expect(version).toBe('1.0.4')
   })
+})
+
+test('a change on top of a version that is gone by then is refused', async () => {
+  const id = await createDataSet(host.api)
+  const before = await get(id)
+  const { store, clock } = host.host.context
+  const overtaken: Store = {
+    ...store,
+    transaction: (work) =>
+      store.transaction((scope) => work({ ...scope, entities: { ...scope.entities, update: async () => false } })),
+  }
+  const caller = { tenant: { ...tenant, sandboxId: 's' }, userId: 'u', clientId: 'c', requestId: 'r' }
+  const change = createDataSetService({ store: overtaken, clock }).merge(caller, id, { name: 'x' })
+  await expect(change).rejects.toMatchObject({ code: '1103-503' })
+  expect(await get(id)).toEqual(before)
 })
 
 describe('deleting a dataset', () => {

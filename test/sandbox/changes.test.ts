@@ -12,7 +12,10 @@ beforeEach(async () => {
 })
 afterEach(() => sandbox.close())
 
-const find = (name: 'customers' | 'subscriptions' | 'charges' | 'prices', fits: (object: StripeObject) => boolean): StripeObject => {
+const find = (
+  name: 'customers' | 'subscriptions' | 'charges' | 'prices',
+  fits: (object: StripeObject) => boolean,
+): StripeObject => {
   for (const object of sandbox.world.all(name)) if (fits(object)) return object
   throw new Error(`no such object in ${name}`)
 }
@@ -30,7 +33,10 @@ describe('writes', () => {
       recurring: { interval: 'month' },
       product_data: { name: 'News' },
     })
-    const subscription = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id, quantity: 2 }] })
+    const subscription = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: price.id, quantity: 2 }],
+    })
     expect(subscription.items.data[0]?.current_period_end).toBeGreaterThan(NOW)
     expect((await stripe.charges.retrieve(charge.id)).amount_refunded).toBe(2000)
     expect((await stripe.charges.list({ limit: 1 })).data[0]?.id).toBe(charge.id)
@@ -68,13 +74,23 @@ describe('writes', () => {
   })
 
   test('a changed array stands whole in previous_attributes', async () => {
-    const subscription = find('subscriptions', ({ status, test_clock, items }) => status === 'active' && test_clock === null && (items as { total_count: number }).total_count === 1)
+    const subscription = find(
+      'subscriptions',
+      ({ status, test_clock, items }) =>
+        status === 'active' && test_clock === null && (items as { total_count: number }).total_count === 1,
+    )
     const item = (subscription.items as unknown as { data: StripeObject[] }).data[0] as StripeObject
-    await call(sandbox, `/v1/subscriptions/${subscription.id}`, { form: `items[0][id]=${item.id}&items[0][quantity]=77` })
+    await call(sandbox, `/v1/subscriptions/${subscription.id}`, {
+      form: `items[0][id]=${item.id}&items[0][quantity]=77`,
+    })
     const [event] = await events('&type=customer.subscription.updated')
     const { previous_attributes: previous } = event.data
     expect(previous.items.data).toHaveLength(1)
-    expect(previous.items.data[0]).toMatchObject({ id: item.id, quantity: item.quantity, price: { id: expect.any(String) } })
+    expect(previous.items.data[0]).toMatchObject({
+      id: item.id,
+      quantity: item.quantity,
+      price: { id: expect.any(String) },
+    })
     expect(previous.quantity).toBe(item.quantity)
     expect(event.data.object.items.data[0].quantity).toBe(77)
   })
@@ -135,8 +151,15 @@ describe('deletions', () => {
     expect(await walkIds(sandbox, '/v1/prices')).not.toContain(price.id)
     expect((await call(sandbox, `/v1/prices/${price.id}`, { method: 'DELETE' })).status).toBe(404)
     sandbox.apply({ type: 'delete', id: price.id })
-    expect((await call(sandbox, `/v1/prices/${price.id}`)).json).toEqual({ id: price.id, object: 'price', deleted: true })
-    expect((await events('&type=price.*')).map((event: StripeObject) => event.type)).toEqual(['price.deleted', 'price.updated'])
+    expect((await call(sandbox, `/v1/prices/${price.id}`)).json).toEqual({
+      id: price.id,
+      object: 'price',
+      deleted: true,
+    })
+    expect((await events('&type=price.*')).map((event: StripeObject) => event.type)).toEqual([
+      'price.deleted',
+      'price.updated',
+    ])
   })
 })
 

@@ -60,7 +60,11 @@ export async function walkIds(
 ): Promise<string[]> {
   const ids: string[] = []
   for (let after: string | undefined; ; after = ids.at(-1)) {
-    const search = new URLSearchParams({ limit: '100', ...query, ...(after === undefined ? {} : { starting_after: after }) })
+    const search = new URLSearchParams({
+      limit: '100',
+      ...query,
+      ...(after === undefined ? {} : { starting_after: after }),
+    })
     const { json, status, text } = await call(sandbox, `${path}?${search}`, options)
     if (status !== 200) throw new Error(text)
     ids.push(...json.data.map((object: { id: string }) => object.id))

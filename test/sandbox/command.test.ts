@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect, test } from '@jest/globals'
 import { sandboxCommand } from '../../src/cli/sandbox.ts'
+import { createStripeSandbox } from '../../src/sandbox/index.ts'
 
 const SCRIPT = `
   import { sandboxCommand } from '${new URL('../../src/cli/sandbox.ts', import.meta.url).href}'
@@ -24,6 +25,19 @@ test('the command prints a curl that works and stops on a signal', async () => {
   expect(await ended).toBe(0)
   expect(lines.join('\n')).toContain('charges 20')
   expect(lines.at(-1)).toBe('Stopped by SIGTERM after 1 requests.')
+})
+
+test('a taken port and bad counts are said in one line', async () => {
+  const running = await createStripeSandbox({ counts: { charges: 10 } })
+  const fail = async (...flags: string[]) => {
+    const command = sandboxCommand()
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+    return command.parseAsync(flags, { from: 'user' }).catch((error: Error) => error.message)
+  }
+  expect(await fail('--port', String(running.port))).toContain(`port ${running.port} is already in use`)
+  expect(await fail('--port', '0', '--customers', '0')).toContain('counts.customers')
+  await running.close()
 })
 
 test('the help names every flag and its default', () => {

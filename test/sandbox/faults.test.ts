@@ -24,7 +24,11 @@ describe('scripts', () => {
   })
 
   test('a match can name the method, a path prefix and parameters', async () => {
-    sandbox.faults.add({ times: null, match: { path: '/v1/cha*', params: { limit: '3' } }, fault: { kind: 'status', status: 503 } })
+    sandbox.faults.add({
+      times: null,
+      match: { path: '/v1/cha*', params: { limit: '3' } },
+      fault: { kind: 'status', status: 503 },
+    })
     expect((await call(sandbox, '/v1/charges?limit=3')).status).toBe(503)
     expect((await call(sandbox, '/v1/charges?limit=3')).status).toBe(503)
     expect((await call(sandbox, '/v1/charges?limit=4')).status).toBe(200)
@@ -41,16 +45,19 @@ describe('scripts', () => {
 })
 
 describe('429', () => {
-  test.each(['global-rate', 'global-concurrency', 'endpoint-rate', 'endpoint-concurrency', 'resource-specific'] as const)(
-    'names the limiter %s in the header',
-    async (reason) => {
-      sandbox.faults.add({ fault: { kind: 'status', status: 429, reason } })
-      const { status, headers, json } = await call(sandbox, '/v1/charges')
-      expect([status, json.error.code]).toEqual([429, 'rate_limit'])
-      expect(headers.get('stripe-rate-limited-reason')).toBe(reason)
-      expect(headers.get('retry-after')).toBeNull()
-    },
-  )
+  test.each([
+    'global-rate',
+    'global-concurrency',
+    'endpoint-rate',
+    'endpoint-concurrency',
+    'resource-specific',
+  ] as const)('names the limiter %s in the header', async (reason) => {
+    sandbox.faults.add({ fault: { kind: 'status', status: 429, reason } })
+    const { status, headers, json } = await call(sandbox, '/v1/charges')
+    expect([status, json.error.code]).toEqual([429, 'rate_limit'])
+    expect(headers.get('stripe-rate-limited-reason')).toBe(reason)
+    expect(headers.get('retry-after')).toBeNull()
+  })
 
   test('is a lock timeout without that header, and may carry advice', async () => {
     sandbox.faults.add({ fault: { kind: 'status', status: 429, shouldRetry: true, retryAfter: 3 } })
@@ -92,7 +99,9 @@ describe('answers gone wrong', () => {
     sandbox.faults.add({ fault: { kind: 'reset' } })
     await expect(call(sandbox, '/v1/charges')).rejects.toThrow()
     sandbox.faults.add({ fault: { kind: 'reset-mid-body' } })
-    const response = await fetch(`${sandbox.url}/v1/charges?limit=100`, { headers: { Authorization: 'Bearer sk_test_sandbox' } })
+    const response = await fetch(`${sandbox.url}/v1/charges?limit=100`, {
+      headers: { Authorization: 'Bearer sk_test_sandbox' },
+    })
     expect(response.status).toBe(200)
     await expect(response.text()).rejects.toThrow()
     expect((await call(sandbox, '/v1/charges')).status).toBe(200)
@@ -104,7 +113,11 @@ describe('answers gone wrong', () => {
     await expect(call(sandbox, '/v1/charges', options)).rejects.toThrow()
     const again = await call(sandbox, '/v1/charges', options)
     expect(again.headers.get('idempotent-replayed')).toBe('true')
-    expect((await call(sandbox, '/v1/charges?limit=2')).json.data.filter((charge: StripeObject) => charge.amount === 100 && charge.id === again.json.id)).toHaveLength(1)
+    expect(
+      (await call(sandbox, '/v1/charges?limit=2')).json.data.filter(
+        (charge: StripeObject) => charge.amount === 100 && charge.id === again.json.id,
+      ),
+    ).toHaveLength(1)
     expect(sandbox.world.collections.charges.added()).toHaveLength(1)
   })
 
@@ -118,7 +131,11 @@ describe('answers gone wrong', () => {
 
   test('a stalled request never answers, not even at half of its body', async () => {
     sandbox.faults.add({ times: 1, fault: { kind: 'stall' } })
-    const get = () => fetch(`${sandbox.url}/v1/charges?limit=100`, { headers: { Authorization: 'Bearer sk_test_sandbox' }, signal: AbortSignal.timeout(150) })
+    const get = () =>
+      fetch(`${sandbox.url}/v1/charges?limit=100`, {
+        headers: { Authorization: 'Bearer sk_test_sandbox' },
+        signal: AbortSignal.timeout(150),
+      })
     await expect(get()).rejects.toThrow('timeout')
     sandbox.faults.add({ fault: { kind: 'stall', after: 'body' } })
     const response = await get()
@@ -162,25 +179,40 @@ describe('answers gone wrong', () => {
 
 describe('between two pages', () => {
   test('the cursor object can be deleted, and the next page is refused', async () => {
-    sandbox.faults.add({ after: 2, match: { path: '/v1/customers' }, fault: { kind: 'action', actions: [{ type: 'delete', id: '$cursor' }] } })
+    sandbox.faults.add({
+      after: 2,
+      match: { path: '/v1/customers' },
+      fault: { kind: 'action', actions: [{ type: 'delete', id: '$cursor' }] },
+    })
     await expect(walkIds(sandbox, '/v1/customers', { limit: '10' })).rejects.toThrow('"param":"starting_after"')
     expect(sandbox.journal.count({ path: '/v1/customers' })).toBe(3)
   })
 
   test('the subscription that is the cursor can be canceled: fatal under the default filter, harmless under all', async () => {
-    const rule = { after: 1, match: { path: '/v1/subscriptions' }, fault: { kind: 'action', actions: [{ type: 'delete', id: '$cursor' }] } } as const
+    const rule = {
+      after: 1,
+      match: { path: '/v1/subscriptions' },
+      fault: { kind: 'action', actions: [{ type: 'delete', id: '$cursor' }] },
+    } as const
     sandbox.faults.add(rule)
     await expect(walkIds(sandbox, '/v1/subscriptions', { limit: '5' })).rejects.toThrow('resource_missing')
     sandbox.reset()
     const before = await walkIds(sandbox, '/v1/subscriptions', { limit: '100', status: 'all' })
     sandbox.reset()
-    sandbox.faults.add({ ...rule, fault: { kind: 'action', actions: [{ type: 'patch', id: '$cursor', fields: { status: 'canceled' } }] } })
+    sandbox.faults.add({
+      ...rule,
+      fault: { kind: 'action', actions: [{ type: 'patch', id: '$cursor', fields: { status: 'canceled' } }] },
+    })
     expect(await walkIds(sandbox, '/v1/subscriptions', { limit: '5', status: 'all' })).toEqual(before)
   })
 
   test('newer objects that appear above the cursor are not seen by the walk', async () => {
     const before = await walkIds(sandbox, '/v1/charges', { limit: '50' })
-    sandbox.faults.add({ after: 3, match: { path: '/v1/charges' }, fault: { kind: 'action', actions: [{ type: 'create', resource: 'charges', count: 5 }] } })
+    sandbox.faults.add({
+      after: 3,
+      match: { path: '/v1/charges' },
+      fault: { kind: 'action', actions: [{ type: 'create', resource: 'charges', count: 5 }] },
+    })
     expect(await walkIds(sandbox, '/v1/charges', { limit: '50' })).toEqual(before)
     const after = await walkIds(sandbox, '/v1/charges')
     expect(after.slice(5)).toEqual(before)
@@ -212,7 +244,9 @@ describe('limits', () => {
     sandbox.limiter.limits = { endpointPerSecond: 2, algorithm: 'window' }
     const answers = await Promise.all([1, 2, 3].map(() => call(sandbox, '/v1/charges?limit=1')))
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 429])
-    expect(answers.find(({ status }) => status === 429)?.headers.get('stripe-rate-limited-reason')).toBe('endpoint-rate')
+    expect(answers.find(({ status }) => status === 429)?.headers.get('stripe-rate-limited-reason')).toBe(
+      'endpoint-rate',
+    )
     expect((await call(sandbox, '/v1/customers')).status).toBe(200)
   })
 
@@ -267,14 +301,21 @@ describe('journal', () => {
 
 describe('control path', () => {
   test('scripts faults, changes and the clock from another process', async () => {
-    const added = await control(sandbox, 'POST', '/faults', { times: null, match: { path: '/v1/charges' }, fault: { kind: 'status', status: 503 } })
+    const added = await control(sandbox, 'POST', '/faults', {
+      times: null,
+      match: { path: '/v1/charges' },
+      fault: { kind: 'status', status: 503 },
+    })
     expect((await call(sandbox, '/v1/charges')).status).toBe(503)
     expect((await control(sandbox, 'GET', '/faults')).json.faults[0]).toMatchObject({ id: added.json.ids[0], seen: 1 })
     expect((await control(sandbox, 'DELETE', `/faults/${added.json.ids[0]}`)).json).toEqual({ removed: true })
     expect((await call(sandbox, '/v1/charges')).status).toBe(200)
     const made = await control(sandbox, 'POST', '/actions', { type: 'create', resource: 'subscriptions' })
     expect((await call(sandbox, '/v1/subscriptions?limit=1')).json.data[0].id).toBe(made.json.objects[0].id)
-    expect((await control(sandbox, 'POST', '/clock', { advance: 60 })).json).toEqual({ now: 1_780_000_060, frozen: true })
+    expect((await control(sandbox, 'POST', '/clock', { advance: 60 })).json).toEqual({
+      now: 1_780_000_060,
+      frozen: true,
+    })
     const settings = await control(sandbox, 'POST', '/settings', { latencyMs: 1, limits: { globalPerSecond: 100 } })
     expect(settings.json).toMatchObject({ latencyMs: 1, limits: { globalPerSecond: 100 } })
     const summary = await control(sandbox, 'GET', '/journal/summary?path=/v1/charges')
@@ -284,17 +325,26 @@ describe('control path', () => {
 
   test('resets everything to the start', async () => {
     const before = (await call(sandbox, '/v1/charges?limit=100')).text
-    await control(sandbox, 'POST', '/actions', [{ type: 'create', resource: 'charges' }, { type: 'advance_clock', seconds: 99 }])
+    await control(sandbox, 'POST', '/actions', [
+      { type: 'create', resource: 'charges' },
+      { type: 'advance_clock', seconds: 99 },
+    ])
     sandbox.faults.add({ times: null, fault: { kind: 'status', status: 500 } })
     expect((await control(sandbox, 'POST', '/reset')).json).toEqual({ now: 1_780_000_000 })
     expect((await call(sandbox, '/v1/charges?limit=100')).text).toBe(before)
-    expect((await control(sandbox, 'GET', '')).json).toMatchObject({ now: 1_780_000_000, requests: 1, counts: { charges: 500, events: 0 } })
+    expect((await control(sandbox, 'GET', '')).json).toMatchObject({
+      now: 1_780_000_000,
+      requests: 1,
+      counts: { charges: 500, events: 0 },
+    })
   })
 
   test('says what is wrong with a script', async () => {
     expect((await control(sandbox, 'POST', '/faults', { fault: { kind: 'x' } })).status).toBe(400)
     expect((await control(sandbox, 'POST', '/actions', { type: 'x' })).json.error.message).toContain('Unknown action')
-    expect((await control(sandbox, 'POST', '/actions', { type: 'delete', id: '$cursor' })).json.error.message).toContain('no cursor')
+    expect(
+      (await control(sandbox, 'POST', '/actions', { type: 'delete', id: '$cursor' })).json.error.message,
+    ).toContain('no cursor')
     expect((await control(sandbox, 'POST', '/nothing')).status).toBe(404)
   })
 })

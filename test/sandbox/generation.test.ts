@@ -56,7 +56,11 @@ test('objects refer to each other and agree about amounts', async () => {
       expect(world.find('customers', String(charge.customer))).toBeDefined()
     }
     if (charge.status !== 'succeeded') expect(charge.balance_transaction).toBeNull()
-    else expect(transactions.get(String(charge.balance_transaction))).toMatchObject({ source: charge.id, amount: charge.amount })
+    else
+      expect(transactions.get(String(charge.balance_transaction))).toMatchObject({
+        source: charge.id,
+        amount: charge.amount,
+      })
   }
   for (const subscription of world.all('subscriptions')) {
     const customer = world.find('customers', String(subscription.customer)) as StripeObject
@@ -89,7 +93,13 @@ test('the data holds what trips up careless clients', async () => {
 test('charges can be made larger, and times spread as told', async () => {
   const from = 1_700_000_000
   const to = 1_710_000_000
-  const large = await createStripeSandbox({ now: NOW, createdFrom: from, createdTo: to, approxObjectBytes: 8000, distribution: 'uniform' })
+  const large = await createStripeSandbox({
+    now: NOW,
+    createdFrom: from,
+    createdTo: to,
+    approxObjectBytes: 8000,
+    distribution: 'uniform',
+  })
   const charges = [...large.world.all('charges')]
   expect(JSON.stringify(charges[0]).length).toBeGreaterThan(7000)
   const older = charges.filter(({ created }) => Number(created) < (from + to) / 2).length

@@ -5,7 +5,11 @@ import { call, sdk, walkIds } from './client.ts'
 
 let sandbox: StripeSandbox
 beforeAll(async () => {
-  sandbox = await createStripeSandbox({ seed: 'lists', now: 1_780_000_000, counts: { charges: 1300, subscriptions: 400 } })
+  sandbox = await createStripeSandbox({
+    seed: 'lists',
+    now: 1_780_000_000,
+    counts: { charges: 1300, subscriptions: 400 },
+  })
 })
 afterAll(() => sandbox.close())
 
@@ -31,16 +35,23 @@ describe('the official SDK pages through exactly what is there', () => {
     const stripe = sdk(sandbox)
     const subscriptions = all('subscriptions')
     const offClock = subscriptions.filter((subscription) => subscription.test_clock === null)
-    const everything = await stripe.subscriptions.list({ status: 'all', limit: 100 }).autoPagingToArray({ limit: 10_000 })
+    const everything = await stripe.subscriptions
+      .list({ status: 'all', limit: 100 })
+      .autoPagingToArray({ limit: 10_000 })
     expect(everything.map(({ id }) => id)).toEqual(ids(offClock))
     const plain = await stripe.subscriptions.list({ limit: 100 }).autoPagingToArray({ limit: 10_000 })
     expect(plain.map(({ id }) => id)).toEqual(ids(offClock.filter(({ status }) => status !== 'canceled')))
     expect(plain.length).toBeLessThan(everything.length)
     const onClock = subscriptions.find((subscription) => subscription.test_clock !== null) as StripeObject
-    const byClock = await walkIds(sandbox, '/v1/subscriptions', { status: 'all', test_clock: String(onClock.test_clock) })
+    const byClock = await walkIds(sandbox, '/v1/subscriptions', {
+      status: 'all',
+      test_clock: String(onClock.test_clock),
+    })
     expect(byClock).toContain(onClock.id)
     const ended = await walkIds(sandbox, '/v1/subscriptions', { status: 'ended' })
-    expect(ended).toEqual(ids(offClock.filter(({ status }) => status === 'canceled' || status === 'incomplete_expired')))
+    expect(ended).toEqual(
+      ids(offClock.filter(({ status }) => status === 'canceled' || status === 'incomplete_expired')),
+    )
   })
 
   test('customers: deleted ones never, those on test clocks only when asked for', async () => {
@@ -141,7 +152,10 @@ describe('order and cursors', () => {
       [{ 'created[gt]': String(time) }, (created: number) => created > time],
       [{ 'created[lte]': String(time) }, (created: number) => created <= time],
       [{ 'created[lt]': String(time) }, (created: number) => created < time],
-      [{ 'created[gte]': String(time - 500_000), 'created[lt]': String(time) }, (created: number) => created >= time - 500_000 && created < time],
+      [
+        { 'created[gte]': String(time - 500_000), 'created[lt]': String(time) },
+        (created: number) => created >= time - 500_000 && created < time,
+      ],
     ] as const) {
       expect(await walkIds(sandbox, '/v1/charges', { ...query })).toEqual(expected(fits))
     }
@@ -156,10 +170,16 @@ describe('filters', () => {
     expect(await walkIds(sandbox, '/v1/charges', { customer })).toEqual(ofCustomer)
     const { status, json } = await call(sandbox, '/v1/charges?customer=cus_none')
     expect(status).toBe(400)
-    expect(json.error).toMatchObject({ code: 'resource_missing', param: 'customer', message: "No such customer: 'cus_none'" })
+    expect(json.error).toMatchObject({
+      code: 'resource_missing',
+      param: 'customer',
+      message: "No such customer: 'cus_none'",
+    })
     const refunds = all('refunds')
     const charge = String(refunds[3]?.charge)
-    expect(await walkIds(sandbox, '/v1/refunds', { charge })).toEqual(ids(refunds.filter((refund) => refund.charge === charge)))
+    expect(await walkIds(sandbox, '/v1/refunds', { charge })).toEqual(
+      ids(refunds.filter((refund) => refund.charge === charge)),
+    )
     const intent = String(charges[5]?.payment_intent)
     expect(await walkIds(sandbox, '/v1/charges', { payment_intent: intent })).toEqual([charges[5]?.id])
   })
@@ -224,7 +244,9 @@ describe('filters', () => {
 
 describe('nested lists and expansion', () => {
   test('subscriptions with more than ten items show ten and page the rest', async () => {
-    const large = all('subscriptions').filter((subscription) => Number((subscription.items as { total_count: number }).total_count) > 10)
+    const large = all('subscriptions').filter(
+      (subscription) => Number((subscription.items as { total_count: number }).total_count) > 10,
+    )
     expect(large.length).toBeGreaterThan(3)
     const id = String(large[0]?.id)
     const { json } = await call(sandbox, `/v1/subscriptions/${id}`)
@@ -237,16 +259,23 @@ describe('nested lists and expansion', () => {
   })
 
   test('expands references, in both array spellings, down to four levels', async () => {
-    for (const query of ['expand[]=data.customer&expand[]=data.balance_transaction', 'expand[0]=data.customer&expand[1]=data.balance_transaction']) {
+    for (const query of [
+      'expand[]=data.customer&expand[]=data.balance_transaction',
+      'expand[0]=data.customer&expand[1]=data.balance_transaction',
+    ]) {
       const { json } = await call(sandbox, `/v1/charges?limit=30&${query}`)
-      const paid = json.data.filter((charge: StripeObject) => charge.customer !== null && charge.balance_transaction !== null)
+      const paid = json.data.filter(
+        (charge: StripeObject) => charge.customer !== null && charge.balance_transaction !== null,
+      )
       expect(paid[0].customer.object).toBe('customer')
       expect(paid[0].balance_transaction.source).toBe(paid[0].id)
     }
     const deep = await call(sandbox, '/v1/refunds?expand[]=data.charge.balance_transaction.source')
     expect(deep.status).toBe(200)
     expect(deep.json.data[0].charge.balance_transaction.source.object).toBe('charge')
-    expect((await call(sandbox, '/v1/refunds?expand[]=data.charge.balance_transaction.source.customer')).status).toBe(400)
+    expect((await call(sandbox, '/v1/refunds?expand[]=data.charge.balance_transaction.source.customer')).status).toBe(
+      400,
+    )
     expect((await call(sandbox, '/v1/charges?expand[]=data.amount')).status).toBe(400)
     expect((await call(sandbox, '/v1/charges?expand[]=data.nothing')).status).toBe(400)
   })
@@ -265,7 +294,11 @@ describe('nested lists and expansion', () => {
 test('retrieval answers 404 for unknown ids and paths, and says when the id is of the other mode', async () => {
   const unknown = await call(sandbox, '/v1/charges/ch_nothing')
   expect(unknown.status).toBe(404)
-  expect(unknown.json.error).toMatchObject({ code: 'resource_missing', param: 'id', message: "No such charge: 'ch_nothing'" })
+  expect(unknown.json.error).toMatchObject({
+    code: 'resource_missing',
+    param: 'id',
+    message: "No such charge: 'ch_nothing'",
+  })
   const live = [...sandbox.worlds.live.all('charges')][0]?.id
   expect((await call(sandbox, `/v1/charges/${live}`)).json.error.message).toContain('live mode')
   const path = await call(sandbox, '/v1/nonsense')

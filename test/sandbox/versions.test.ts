@@ -27,7 +27,9 @@ test('a known version is echoed, an unknown one is refused', async () => {
 })
 
 test('every answer, errors too, has its own request id', async () => {
-  const answers = await Promise.all(['/v1/charges', '/v1/charges?bad=1', '/v1/nothing', '/v1/account'].map((path) => call(sandbox, path)))
+  const answers = await Promise.all(
+    ['/v1/charges', '/v1/charges?bad=1', '/v1/nothing', '/v1/account'].map((path) => call(sandbox, path)),
+  )
   const requestIds = answers.map(({ headers }) => headers.get('request-id') ?? '')
   expect(requestIds.every((id) => id.startsWith('req_'))).toBe(true)
   expect(new Set(requestIds).size).toBe(4)
@@ -62,7 +64,10 @@ test('billing periods move from the subscription to its items with basil', async
   expect(Math.min(...ends)).toBe(old.current_period_end)
   expect(basil).not.toHaveProperty('billing_mode')
   expect(await first('/v1/subscriptions', '2025-06-30.basil')).toHaveProperty('billing_mode')
-  expect(await first('/v1/subscriptions', '2018-02-05')).toMatchObject({ billing: expect.any(String), start: old.start_date })
+  expect(await first('/v1/subscriptions', '2018-02-05')).toMatchObject({
+    billing: expect.any(String),
+    start: old.start_date,
+  })
 })
 
 test('refunds name their customer from 2026-07-29 on', async () => {

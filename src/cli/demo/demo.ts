@@ -10,7 +10,7 @@ import { createStripePlugin } from '../../plugins/stripe/plugin.ts'
 import { createStripeSandbox } from '../../sandbox/stripe/sandbox.ts'
 import { createLogger } from '../logger.ts'
 import type { DemoOptions } from './command.ts'
-import { createTranscript, DemoError, textOf, type Credentials } from './transcript.ts'
+import { createTranscript, DemoError, type Credentials } from './transcript.ts'
 import { walk } from './walk.ts'
 
 const ACCESS_TOKEN = 'sk_test_sandbox'
@@ -34,7 +34,9 @@ export async function demo({ once, charges, port }: DemoOptions): Promise<boolea
     const { url, clientSecret } = started
     console.log(`Host            ${url}\nSandbox Stripe  ${sandbox.url}, ${charges} charges`)
     const credentials = await signIn(url, clientSecret)
-    const walked = walk(createTranscript(url, credentials), { accessToken: ACCESS_TOKEN, chargeCount: charges })
+    const pay = () => sandbox.apply({ type: 'create', resource: 'charges' })[0]?.id ?? ''
+    const request = { accessToken: ACCESS_TOKEN, chargeCount: charges, pay }
+    const walked = walk(createTranscript(url, credentials), request)
     const finished = await Promise.race([walked.then(() => true), interrupted.then(() => false)])
     if (!finished) return false
     console.log(styleText('bold', '\nEverything is as promised.'))
@@ -91,12 +93,12 @@ async function signIn(url: string, clientSecret: string): Promise<Credentials> {
     client_id: CLIENT_ID,
     client_secret: clientSecret,
   })
-  const { data } = await axios.post(`${url}/ims/token/v3`, form)
+  const { data } = await axios.post<{ access_token: string }>(`${url}/ims/token/v3`, form)
   console.log(`
 Paste this once, and every command below works in your shell:
 
 CLIENT_ID=${CLIENT_ID} ORG_ID=${ORG_ID}
 TOKEN=$(curl -sS '${url}/ims/token/v3' -d '${form.toString()}' |
   sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`)
-  return { token: textOf(data, 'access_token'), clientId: CLIENT_ID, orgId: ORG_ID }
+  return { token: data.access_token, clientId: CLIENT_ID, orgId: ORG_ID }
 }

@@ -1,6 +1,5 @@
 import { styleText } from 'node:util'
 import axios, { type AxiosInstance } from 'axios'
-import { isJsonObject } from '../../json.ts'
 
 const SHOWN_CHARACTERS = 1_200
 
@@ -28,10 +27,10 @@ export interface Credentials {
 export interface Transcript {
   heading(text: string): void
   say(text: string): void
-  /** The parsed answer. Throws `DemoError` when its status is not the expected one. */
-  call(request: CallRequest): Promise<any>
+  /** The parsed answer, as the contract shapes it. Throws `DemoError` when its status is not the expected one. */
+  call<Answer>(request: CallRequest): Promise<Answer>
   /** Like `call`, without printing. */
-  quietly(request: CallRequest): Promise<any>
+  quietly<Answer>(request: CallRequest): Promise<Answer>
 }
 
 export function createTranscript(url: string, { token, clientId, orgId }: Credentials): Transcript {
@@ -41,8 +40,13 @@ export function createTranscript(url: string, { token, clientId, orgId }: Creden
     headers: { Authorization: `Bearer ${token}`, 'x-api-key': clientId, 'x-gw-ims-org-id': orgId },
   })
 
-  async function send({ method, path, body, expectStatus = method === 'GET' ? 200 : 201 }: CallRequest) {
-    const { status, data } = await http.request({ method, url: path, data: body })
+  async function send<Answer>({
+    method,
+    path,
+    body,
+    expectStatus = method === 'GET' ? 200 : 201,
+  }: CallRequest): Promise<Answer> {
+    const { status, data } = await http.request<Answer>({ method, url: path, data: body })
     if (status !== expectStatus) {
       throw new DemoError(`${method} ${path} answered ${status} instead of ${expectStatus}: ${JSON.stringify(data)}`)
     }
@@ -53,9 +57,9 @@ export function createTranscript(url: string, { token, clientId, orgId }: Creden
     heading: (text) => console.log(styleText('bold', `\n── ${text}`)),
     say: (text) => console.log(text),
     quietly: send,
-    async call(request) {
+    async call<Answer>(request: CallRequest) {
       console.log(curl(url, request))
-      const answer = await send(request)
+      const answer = await send<Answer>(request)
       console.log(shorten(JSON.stringify((request.show ?? same)(answer), null, 2)))
       return answer
     },
@@ -83,11 +87,4 @@ function same(answer: unknown): unknown {
 /** Throws `DemoError` unless the two are equal. */
 export function expectEqual(what: string, actual: unknown, expected: unknown): void {
   if (actual !== expected) throw new DemoError(`${what}: expected ${String(expected)}, found ${String(actual)}.`)
-}
-
-/** A text member of an answer. Throws `DemoError` when there is none. */
-export function textOf(answer: unknown, member: string): string {
-  const value = isJsonObject(answer) ? answer[member] : undefined
-  if (typeof value !== 'string') throw new DemoError(`The answer has no ${member}.`)
-  return value
 }

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import { DemoError, expectEqual, textOf, type Transcript } from './transcript.ts'
+import { DemoError, expectEqual, type Transcript } from './transcript.ts'
 
 const FLOW = '/data/foundation/flowservice'
 const CATALOG = '/data/foundation/catalog'
@@ -10,18 +10,36 @@ const REST_FLOW_SPEC = '6499120c-0b15-42dc-936e-847ea3c24d72'
 /** A run of the demo that takes longer is a fault, ms. */
 const LONGEST_RUN_MS = 120_000
 
+interface Created {
+  readonly id: string
+}
+
+interface Run extends Created {
+  readonly metrics: {
+    readonly recordSummary: { readonly inputRecordCount?: number; readonly outputRecordCount?: number }
+    readonly statusSummary: { readonly status: string; readonly errors: readonly unknown[] }
+  }
+}
+
+interface Items<Item> {
+  readonly items: readonly Item[]
+  readonly _links: { readonly next?: { readonly href: string } }
+}
+
 export interface WalkRequest {
   readonly accessToken: string
   /** How many charges the account holds. */
   readonly chargeCount: number
+  /** Makes one more charge in the account and returns its id. */
+  readonly pay: () => string
 }
 
 /** From an access token to paged records, every call shown. Throws `DemoError` when anything differs from the promise. */
-export async function walk(transcript: Transcript, { accessToken, chargeCount }: WalkRequest): Promise<void> {
+export async function walk(transcript: Transcript, { accessToken, chargeCount, pay }: WalkRequest): Promise<void> {
   const { heading, say, call } = transcript
 
   heading('1. Create a base connection from the access token')
-  const base = await call({
+  const { id: baseId } = await call<Created>({
     method: 'POST',
     path: `${FLOW}/connections`,
     body: {
@@ -30,26 +48,25 @@ export async function walk(transcript: Transcript, { accessToken, chargeCount }:
       auth: { specName: 'OAuth2 Refresh Code', params: { accessToken } },
     },
   })
-  const baseId = textOf(base, 'id')
-  const tested = await call({ method: 'GET', path: `${FLOW}/connections/${baseId}/test` })
+  const tested = await call<{ result: boolean }>({ method: 'GET', path: `${FLOW}/connections/${baseId}/test` })
   expectEqual('The test of the connection', tested.result, true)
 
   heading('2. Explore: which resources, and what a charge looks like')
-  const listed = await call({
+  const listed = await call<{ path: string }[]>({
     method: 'GET',
     path: `${FLOW}/connections/${baseId}/explore?objectType=root`,
     show: (answer) => (answer as { path: string }[]).map((entry) => entry.path),
   })
   expectEqual('The number of resource paths', listed.length, 6)
   const sourceParams = Buffer.from(JSON.stringify({ resourcePath: 'charges' })).toString('base64url')
-  const explored = await call({
+  const explored = await call<{ data: unknown[] }>({
     method: 'GET',
     path: `${FLOW}/connections/${baseId}/explore?objectType=rest&object=json&fileType=json&preview=true&sourceParams=${sourceParams}`,
   })
   expectEqual('The previewed charges', explored.data.length, Math.min(10, chargeCount))
 
   heading('3. Create the source connection, a dataset and the target connection')
-  const source = await call({
+  const source = await call<Created>({
     method: 'POST',
     path: `${FLOW}/sourceConnections`,
     body: {
@@ -60,9 +77,13 @@ export async function walk(transcript: Transcript, { accessToken, chargeCount }:
       params: { resourcePath: 'charges' },
     },
   })
-  const created = await call({ method: 'POST', path: `${CATALOG}/dataSets`, body: { name: 'Stripe charges' } })
-  const dataSetId = String(created[0]).replace('@/dataSets/', '')
-  const target = await call({
+  const [dataSetLink] = await call<[string]>({
+    method: 'POST',
+    path: `${CATALOG}/dataSets`,
+    body: { name: 'Stripe charges' },
+  })
+  const dataSetId = dataSetLink.replace('@/dataSets/', '')
+  const target = await call<Created>({
     method: 'POST',
     path: `${FLOW}/targetConnections`,
     body: {
@@ -74,34 +95,33 @@ export async function walk(transcript: Transcript, { accessToken, chargeCount }:
   })
 
   heading('4. Create the dataflow; with frequency once it runs by itself, now')
-  const flow = await call({
+  const { id: flowId } = await call<Created>({
     method: 'POST',
     path: `${FLOW}/flows`,
     body: {
       name: 'Stripe charges to dataset',
       flowSpec: { id: REST_FLOW_SPEC, version: '1.0' },
-      sourceConnectionIds: [textOf(source, 'id')],
-      targetConnectionIds: [textOf(target, 'id')],
+      sourceConnectionIds: [source.id],
+      targetConnectionIds: [target.id],
       scheduleParams: { startTime: Math.floor(Date.now() / 1000), frequency: 'once' },
     },
   })
-  const flowId = textOf(flow, 'id')
 
   heading('5. Watch the run')
   const runId = await followRun(transcript, flowId, chargeCount)
-  const run = await call({
+  const run = await call<Items<Run>>({
     method: 'GET',
     path: `${FLOW}/runs/${runId}`,
     show: (answer) => (answer as { items: { metrics: unknown }[] }).items[0]?.metrics,
   })
-  expectEqual('The records that the run delivered', run.items[0].metrics.recordSummary.outputRecordCount, chargeCount)
+  expectEqual('The records that the run delivered', run.items[0]?.metrics.recordSummary.outputRecordCount, chargeCount)
 
   heading('6. Read the records, page by page')
-  const page = await call({ method: 'GET', path: `${FLOW}/runs/${runId}/records?limit=1` })
+  const page = await call<Items<unknown>>({ method: 'GET', path: `${FLOW}/runs/${runId}/records?limit=1` })
   say('\nThe next page is the link:')
   await call({
     method: 'GET',
-    path: `${FLOW}${textOf(page._links.next, 'href')}`,
+    path: `${FLOW}${page._links.next?.href}`,
     show: (answer) => (answer as { items: { id: string }[] }).items.map((item) => item.id),
   })
   const ids = await readDataSet(transcript, dataSetId)
@@ -109,23 +129,30 @@ export async function walk(transcript: Transcript, { accessToken, chargeCount }:
   expectEqual('The different ids among them', new Set(ids).size, chargeCount)
   say(`\nAll pages of the dataset read: ${ids.length} charges, each exactly once.`)
 
-  heading('7. Run it again: nothing has changed, nothing is delivered twice')
-  const again = await call({
+  heading('7. Somebody pays; run it again: the new charge is delivered, nothing twice')
+  const newId = pay()
+  say(`\nThe sandbox has a new charge, ${newId}.`)
+  const again = await call<Created>({
     method: 'POST',
     path: `${FLOW}/runs`,
     body: { flowId },
     show: (answer) => (answer as { items: unknown }).items,
   })
-  const second = await untilEnded(transcript, textOf(again, 'id'), () => {})
-  expectEqual('The records that the second run delivered', second.metrics.recordSummary.outputRecordCount, 0)
-  say(`\nRead again: ${second.metrics.recordSummary.inputRecordCount}, delivered: 0.`)
+  const second = await untilEnded(transcript, again.id, () => {})
+  expectEqual('The records that the second run delivered', second.metrics.recordSummary.outputRecordCount, 1)
+  const delivered = await call<Items<Created>>({
+    method: 'GET',
+    path: `${FLOW}/runs/${second.id}/records`,
+    show: (answer) => (answer as Items<Created>).items.map((item) => item.id),
+  })
+  expectEqual('The charge that it delivered', delivered.items[0]?.id, newId)
 }
 
 async function followRun(transcript: Transcript, flowId: string, total: number): Promise<string> {
   const path = `${FLOW}/runs?property=flowId==${flowId}`
-  let items: { id: string }[] = []
+  let items: readonly Created[] = []
   for (const deadline = Date.now() + 10_000; items.length === 0 && Date.now() < deadline; await pause(50)) {
-    items = (await transcript.quietly({ method: 'GET', path })).items
+    items = (await transcript.quietly<Items<Run>>({ method: 'GET', path })).items
   }
   const runId = items[0]?.id
   if (runId === undefined) throw new DemoError('The flow has made no run within 10 s.')
@@ -147,10 +174,12 @@ async function followRun(transcript: Transcript, flowId: string, total: number):
 
 async function untilEnded(transcript: Transcript, runId: string, onCount: (count: number) => void) {
   for (const deadline = Date.now() + LONGEST_RUN_MS; Date.now() < deadline; await pause(100)) {
-    const { items } = await transcript.quietly({ method: 'GET', path: `${FLOW}/runs/${runId}` })
-    const { metrics } = items[0]
+    const { items } = await transcript.quietly<Items<Run>>({ method: 'GET', path: `${FLOW}/runs/${runId}` })
+    const [run] = items
+    if (run === undefined) throw new DemoError(`The run ${runId} has no answer.`)
+    const { metrics } = run
     onCount(metrics.recordSummary.inputRecordCount ?? 0)
-    if (metrics.statusSummary.status === 'success') return items[0]
+    if (metrics.statusSummary.status === 'success') return run
     if (metrics.statusSummary.status === 'failed') {
       throw new DemoError(`The run failed: ${JSON.stringify(metrics.statusSummary.errors)}`)
     }
@@ -162,10 +191,7 @@ async function readDataSet(transcript: Transcript, dataSetId: string): Promise<s
   const ids: string[] = []
   let path: string | undefined = `${CATALOG}/dataSets/${dataSetId}/records?limit=1000`
   while (path !== undefined) {
-    const page: { items: { id: string }[]; _links: { next?: { href: string } } } = await transcript.quietly({
-      method: 'GET',
-      path,
-    })
+    const page: Items<Created> = await transcript.quietly({ method: 'GET', path })
     ids.push(...page.items.map((item) => item.id))
     path = page._links.next && `${CATALOG}${page._links.next.href}`
   }

@@ -82,7 +82,9 @@ function activities(request: RunDocumentRequest): JsonObject[] {
 
 /** A run that fails while copying has no promotion. */
 function activityRefs(status: RunStatus, checkpoint: Checkpoint): string[] {
-  return checkpoint.copiedAt === null || status === 'scheduled' ? ['copyActivity'] : ['copyActivity', 'promotionActivity']
+  return checkpoint.copiedAt === null || status === 'scheduled'
+    ? ['copyActivity']
+    : ['copyActivity', 'promotionActivity']
 }
 
 function copyActivity({ flow, status, errors, now }: RunDocumentRequest, checkpoint: Checkpoint): JsonObject {

@@ -168,7 +168,10 @@ export class RunExecution {
     const wait = backoffMs(tries, random(), retryAfterMs)
     const left = this.#lastProgressAt + giveUpMs - clock.now()
     if (left <= 0) throw new GaveUpError(`No progress for ${giveUpMs / 1000} s. ${cause.message}`, { cause })
-    this.#log.warn({ resourcePath: this.#resourcePath, tries, waitMs: Math.round(wait), reason: cause.message }, 'retry')
+    this.#log.warn(
+      { resourcePath: this.#resourcePath, tries, waitMs: Math.round(wait), reason: cause.message },
+      'retry',
+    )
     observer?.retried(this.#resourcePath)
     await clock.sleep(Math.min(wait, left), this.#stop.gentle)
     if (this.#stop.gentle.aborted) throw new Stopped()

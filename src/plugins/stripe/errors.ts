@@ -27,9 +27,7 @@ export function toSourceError(error: unknown, key: string): FatalSourceError | R
 /** True when a list refused its cursor: the object is deleted or has left the filter. Answers 400 or 404. */
 export function isCursorGone(error: unknown): boolean {
   return (
-    error instanceof Stripe.errors.StripeError &&
-    error.code === 'resource_missing' &&
-    error.param === 'starting_after'
+    error instanceof Stripe.errors.StripeError && error.code === 'resource_missing' && error.param === 'starting_after'
   )
 }
 

@@ -8,12 +8,19 @@ import type { NestedList, StripeResource } from './resources.ts'
 const NESTED_PAGE_SIZE = 100
 
 /** Reads one page of a list, its nested lists completed. Throws what the client throws. */
-export async function readPage(client: StripeClient, resource: StripeResource, request: ReadPageRequest): Promise<Page> {
+export async function readPage(
+  client: StripeClient,
+  resource: StripeResource,
+  request: ReadPageRequest,
+): Promise<Page> {
   const filters = resource.passes[request.pass] ?? {}
   const list = await listAfter(client, resource.listPath, { ...filters, limit: String(request.limit) }, request)
   const records: SourceRecord[] = []
   for (const object of list.data) {
-    records.push({ id: object.id, record: { data: await completeNestedLists(client, resource, object, request.signal) } })
+    records.push({
+      id: object.id,
+      record: { data: await completeNestedLists(client, resource, object, request.signal) },
+    })
   }
   return { records, nextCursor: list.hasMore ? encodeCursor(positionAfter(list.data)) : null }
 }

@@ -138,7 +138,11 @@ const CHECKS: { readonly [K in ParamRule['kind']]: Check<K> } = {
     if (raw === '' && rule.unsettable) return null
     if (raw === '') throw emptyParameter(name)
     if (raw.length > (rule.max ?? 5000)) {
-      throw badParameter('parameter_invalid_string_too_long', name, `Invalid string: ${name} is longer than ${rule.max ?? 5000} characters`)
+      throw badParameter(
+        'parameter_invalid_string_too_long',
+        name,
+        `Invalid string: ${name} is longer than ${rule.max ?? 5000} characters`,
+      )
     }
     return raw
   },
@@ -190,11 +194,13 @@ const CHECKS: { readonly [K in ParamRule['kind']]: Check<K> } = {
   },
   metadata(raw, _rule, name) {
     if (raw === '') return null
-    if (typeof raw === 'string' || Array.isArray(raw)) throw new StripeError(400, `Invalid hash: ${name}`, { param: name })
+    if (typeof raw === 'string' || Array.isArray(raw))
+      throw new StripeError(400, `Invalid hash: ${name}`, { param: name })
     const metadata: ValidParams = {}
     for (const [key, value] of Object.entries(raw)) {
       const full = `${name}[${key}]`
-      if (typeof value !== 'string') throw new StripeError(400, `Metadata values must be strings: ${full}`, { param: full })
+      if (typeof value !== 'string')
+        throw new StripeError(400, `Metadata values must be strings: ${full}`, { param: full })
       if (key.length > 40) throw new StripeError(400, 'Metadata keys can have up to 40 characters.', { param: full })
       if (value.length > 500) {
         throw new StripeError(400, 'Metadata values can have up to 500 characters.', { param: full })
@@ -204,7 +210,8 @@ const CHECKS: { readonly [K in ParamRule['kind']]: Check<K> } = {
     return metadata
   },
   hash(raw, rule, name) {
-    if (typeof raw === 'string' || Array.isArray(raw)) throw new StripeError(400, `Invalid hash: ${name}`, { param: name })
+    if (typeof raw === 'string' || Array.isArray(raw))
+      throw new StripeError(400, `Invalid hash: ${name}`, { param: name })
     return validate(raw, rule.members, name)
   },
   hashes(raw, rule, name) {
@@ -214,7 +221,8 @@ const CHECKS: { readonly [K in ParamRule['kind']]: Check<K> } = {
     }
     return raw.map((entry, place) => {
       const full = `${name}[${place}]`
-      if (typeof entry === 'string' || Array.isArray(entry)) throw new StripeError(400, `Invalid hash: ${full}`, { param: full })
+      if (typeof entry === 'string' || Array.isArray(entry))
+        throw new StripeError(400, `Invalid hash: ${full}`, { param: full })
       return validate(entry, rule.members, full)
     })
   },

@@ -226,7 +226,7 @@ export class Plan {
     const { prices } = this.options.counts
     const draw = mix(this.keys.subscriptions, subscription, SALT.items)
     const kind = draw % 100
-    const wanted = kind < 82 ? 1 : kind < 95 ? 2 + (draw >>> 8) % 4 : 11 + (draw >>> 8) % 10
+    const wanted = kind < 82 ? 1 : kind < 95 ? 2 + ((draw >>> 8) % 4) : 11 + ((draw >>> 8) % 10)
     const first = this.#recurringFrom(mix(this.keys.subscriptions, subscription, SALT.price) % prices)
     const chosen = [first]
     const currency = this.currencyOfPrice(first)

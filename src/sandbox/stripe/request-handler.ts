@@ -62,7 +62,8 @@ export class RequestHandler {
     try {
       body = method === 'GET' ? '' : await readBody(request)
     } catch (error) {
-      if (!response.destroyed) sendAnswer(response, errorAnswer(error), { 'Request-Id': requestId, Connection: 'close' })
+      if (!response.destroyed)
+        sendAnswer(response, errorAnswer(error), { 'Request-Id': requestId, Connection: 'close' })
       return
     }
     const received: Received = {

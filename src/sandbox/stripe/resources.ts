@@ -114,8 +114,7 @@ const transactionSource: Filter = {
     if (charge !== undefined && charge < counts.charges) place = plan.transactionOfCharge(charge)
     if (refund !== undefined && refund < counts.refunds) place = plan.transactionOfRefund(refund)
     const other = charge === undefined && refund === undefined
-    return (facts, object) =>
-      facts.index === place || ((other || facts.added === true) && object().source === value)
+    return (facts, object) => facts.index === place || ((other || facts.added === true) && object().source === value)
   },
 }
 

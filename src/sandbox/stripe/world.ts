@@ -123,7 +123,9 @@ export class World {
 
   #related(name: ResourceName, base: readonly number[], belongs: (object: StripeObject) => boolean): StripeObject[] {
     const collection = this.collections[name]
-    const rows = base.flatMap((index) => collection.rowAt(index) ?? []).toSorted((left, right) => right.index - left.index)
+    const rows = base
+      .flatMap((index) => collection.rowAt(index) ?? [])
+      .toSorted((left, right) => right.index - left.index)
     const objects = rows.map((row) => collection.object(row))
     const added = collection.added().toReversed()
     return [...added.map((row) => collection.object(row)).filter(belongs), ...objects]

@@ -16,6 +16,11 @@ const CREATED_AT = { column: 'created_at', type: 'number', path: ['createdAt'] }
 const UPDATED_AT = { column: 'updated_at', type: 'number', path: ['updatedAt'] } as const
 const BASE_CONNECTION = { column: 'parent_id', type: 'text', path: ['baseConnectionId'] } as const
 
+const CATALOG_TIMES = [
+  { column: 'created_at', type: 'number', path: ['created'] },
+  { column: 'updated_at', type: 'number', path: ['updated'] },
+] as const
+
 const COPIED_MEMBERS: Record<EntityKind, readonly CopiedMember[]> = {
   connections: [STATE, CREATED_AT, UPDATED_AT],
   sourceConnections: [STATE, BASE_CONNECTION, CREATED_AT, UPDATED_AT],
@@ -27,10 +32,17 @@ const COPIED_MEMBERS: Record<EntityKind, readonly CopiedMember[]> = {
     CREATED_AT,
     UPDATED_AT,
   ],
-  dataSets: [
-    { column: 'created_at', type: 'number', path: ['created'] },
-    { column: 'updated_at', type: 'number', path: ['updated'] },
+  dataSets: CATALOG_TIMES,
+  batches: [{ column: 'state', type: 'text', path: ['status'] }, ...CATALOG_TIMES],
+  schemas: CATALOG_TIMES,
+  fieldGroups: CATALOG_TIMES,
+  mappingSets: [
+    { column: 'created_at', type: 'number', path: ['createdDate'] },
+    { column: 'updated_at', type: 'number', path: ['modifiedDate'] },
   ],
+  mappingSetVersions: [{ column: 'created_at', type: 'number', path: ['createdDate'] }],
+  connectionSpecs: [CREATED_AT, UPDATED_AT],
+  flowSpecs: [CREATED_AT, UPDATED_AT],
 }
 
 export interface CopiedColumns {

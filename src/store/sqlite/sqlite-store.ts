@@ -66,7 +66,7 @@ const PRAGMAS = `
   pragma synchronous = full;
   pragma foreign_keys = on;
   pragma busy_timeout = 1000;
-  pragma cache_size = -65536;
+  pragma cache_size = -16384;
   pragma wal_autocheckpoint = 8000;
 `
 

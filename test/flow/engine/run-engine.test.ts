@@ -31,7 +31,9 @@ function engine(options: Partial<RunEngineOptions> = {}) {
 }
 
 async function newRun(params: JsonObject = {}): Promise<number> {
-  const run = await store.transaction((scope) => insertRun(scope, context, { flow, params, notBefore: clock.time, by: BY }))
+  const run = await store.transaction((scope) =>
+    insertRun(scope, context, { flow, params, notBefore: clock.time, by: BY }),
+  )
   return (await store.entities.get(TENANT, 'runs', run.id))?.no ?? 0
 }
 
@@ -89,7 +91,11 @@ describe('a run', () => {
     await execute(await newRun())
     clock.time += 60_000
     const [first, ...others] = source.objects
-    source.objects = [{ id: 'new', created: Math.floor(clock.time / 1000) - 1 }, { ...first!, value: 'changed' }, ...others]
+    source.objects = [
+      { id: 'new', created: Math.floor(clock.time / 1000) - 1 },
+      { ...first!, value: 'changed' },
+      ...others,
+    ]
     const { ids, counts } = await execute(await newRun())
     expect(ids).toEqual(['new', first!.id])
     expect(counts).toMatchObject({ createdRecordCount: 1, updatedRecordCount: 1, outputRecordCount: 2 })
@@ -118,7 +124,9 @@ describe('a run', () => {
     source.objects = scriptedObjects(300, 1_750_000_000)
     const params = { windowStartTime: 1_749_999_950, windowEndTime: '1750000000' }
     const { ids } = await execute(await newRun(params))
-    const expected = source.objects.filter((object) => object.created >= 1_749_999_950 && object.created < 1_750_000_000)
+    const expected = source.objects.filter(
+      (object) => object.created >= 1_749_999_950 && object.created < 1_750_000_000,
+    )
     expect(ids).toEqual(expected.map((object) => object.id))
     expect((await store.progress.get(flow.no))?.position).toBeNull()
     expect((await execute(await newRun())).ids).toHaveLength(300 - expected.length)
