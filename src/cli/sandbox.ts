@@ -78,11 +78,9 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
 }
 
 async function run(flags: Flags, command: Command): Promise<void> {
-  const sandbox = await createStripeSandbox(optionsOf(flags)).catch((error: unknown) => {
-    const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    if (taken)
-      return command.error(`error: port ${flags.port} is already in use; name another with --port, 0 picks a free one`)
-    return command.error(`error: ${error instanceof Error ? error.message : String(error)}`)
+  const sandbox = await createStripeSandbox(optionsOf(flags)).catch((error: NodeJS.ErrnoException) => {
+    const taken = `port ${flags.port} is already in use; name another with --port, 0 picks a free one`
+    return command.error(`error: ${error.code === 'EADDRINUSE' ? taken : error.message}`)
   })
   const counts = Object.entries(sandbox.world.collections)
     .filter(([, collection]) => collection.generatedCount > 0)

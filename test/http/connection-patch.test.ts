@@ -25,7 +25,6 @@ const tenant = { orgId: 'ACME000000000000000000@AdobeOrg', sandboxName: 'prod' }
 const stored = async (id: string) => (await store().entities.get(tenant, 'connections', id))!
 const storedToken = async (id: string) =>
   host.host.context.secretBox.open((await stored(id)).secrets['/auth/params/accessToken']!, id)
-const countAll = () => store().entities.count(tenant, 'connections', [])
 
 describe('patching a base connection', () => {
   test('changes the name under a new etag and says so in lastOperation', async () => {

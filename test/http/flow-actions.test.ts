@@ -18,10 +18,9 @@ const tenant = { orgId: 'ACME000000000000000000@AdobeOrg', sandboxName: 'prod' }
 let host: FlowHost
 let sourceId: string
 let targetId: string
-let baseId: string
 beforeAll(async () => {
   host = await startFlowHost()
-  ;({ sourceId, targetId, baseId } = await createChain(host.api))
+  ;({ sourceId, targetId } = await createChain(host.api))
 })
 beforeEach(() => {
   host.clock.time = NOW

@@ -28,16 +28,17 @@ test('the command prints a curl that works and stops on a signal', async () => {
 })
 
 test('a taken port and bad counts are said in one line', async () => {
-  const running = await createStripeSandbox({ counts: { charges: 10 } })
   const fail = async (...flags: string[]) => {
     const command = sandboxCommand()
       .exitOverride()
       .configureOutput({ writeErr: () => {} })
     return command.parseAsync(flags, { from: 'user' }).catch((error: Error) => error.message)
   }
-  expect(await fail('--port', String(running.port))).toContain(`port ${running.port} is already in use`)
+  const running = await createStripeSandbox({ counts: { charges: 10 } })
+  const { port } = running
+  const message = await fail('--port', String(port)).finally(() => running.close())
+  expect(message).toContain(`port ${port} is already in use`)
   expect(await fail('--port', '0', '--customers', '0')).toContain('counts.customers')
-  await running.close()
 })
 
 test('the help names every flag and its default', () => {

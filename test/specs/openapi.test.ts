@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { faultsOf, METHODS, openapi, pointerTo, resolve, validatorAt } from '../support/openapi-check.ts'
+import { checkAnswer, faultsOf, METHODS, openapi, pointerTo, resolve, validatorAt } from '../support/openapi-check.ts'
 import type { Operation } from '../support/openapi-check.ts'
 import { startTestHost } from '../support/test-host.ts'
 import type { TestHost } from '../support/test-host.ts'
+
+const ID = '11111111-1111-4111-8111-111111111111'
 
 let started: TestHost
 
@@ -121,7 +123,7 @@ describe('the document', () => {
   })
 
   test('has an example for every request body, and no secret', () => {
-    for (const { path, method, pointer, ...operation } of operations) {
+    for (const { path, method, ...operation } of operations) {
       const { requestBody } = operation as { requestBody?: { required: boolean; content: Record<string, object> } }
       if (!requestBody?.required) continue
       expect([method, path, Object.values(requestBody.content)[0]]).toEqual([
@@ -133,6 +135,38 @@ describe('the document', () => {
     const text = JSON.stringify(openapi)
     expect(text).not.toMatch(/\b[rs]k_(live|test)_\w/)
     expect(text).not.toMatch(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/)
+  })
+})
+
+describe('an answer that is not as described', () => {
+  const flows = '/data/foundation/flowservice/flows'
+  const gateway = { error_code: '403010', message: 'Oauth token is missing.' }
+
+  test.each<[string, string, string, number, unknown, RegExp]>([
+    [
+      'lacks a member',
+      'get',
+      `${flows}/x`,
+      200,
+      { items: [{ id: 'x' }] },
+      /GET .*\/flows\/x answered 200[^]*createdAt/,
+    ],
+    ['has no whole entities', 'get', `${flows}?limit=1`, 200, { items: [{ id: ID }], _links: {} }, /createdAt/],
+    ['has another status', 'get', flows, 418, {}, /listFlows knows 200, 400/],
+    ['has a body too many', 'delete', `${flows}/x`, 204, {}, /the description has none/],
+    ['has no body', 'get', flows, 200, undefined, /must be/],
+    ['has an error of another status', 'get', flows, 401, gateway, /401013/],
+    ['adds to a gateway error', 'get', flows, 403, { ...gateway, status: 403 }, /additional/],
+    ['is one of an unknown operation', 'put', flows, 200, {}, /405 was due/],
+    ['is one of an unknown path', 'get', '/none', 200, {}, /404 was due/],
+  ])('is refused when it %s', (_name, method, path, status, body, message) => {
+    expect(() => checkAnswer(method, path, status, body)).toThrow(message)
+  })
+
+  test('may be cut down only where that was asked for', () => {
+    const body = { items: [{ id: ID, name: 'x' }], _links: {} }
+    expect(() => checkAnswer('GET', `${flows}?property=name`, 200, body)).not.toThrow()
+    expect(() => checkAnswer('GET', `${flows}?property=name==x`, 200, body)).toThrow(/createdAt/)
   })
 })
 

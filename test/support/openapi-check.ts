@@ -171,6 +171,6 @@ function createValidators(document: OpenApiDocument): (pointer: string) => Valid
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value)
+  const text = value === undefined ? 'no body' : JSON.stringify(value)
   return text.length > 2000 ? `${text.slice(0, 2000)}...` : text
 }
