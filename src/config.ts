@@ -49,6 +49,8 @@ export interface Config {
   readonly bootstrapClients: readonly BootstrapClient[]
   /** Without a trailing slash. */
   readonly stripeApiBase: string
+  /** Hosts that custom specs may call although they are not public: `host`, `host:port` or `[address]:port`. */
+  readonly restAllowedHosts: readonly string[]
   readonly role: 'all'
   readonly runGiveUpSeconds: number
   readonly logLevel: LogLevel
@@ -186,6 +188,12 @@ const SETTINGS = {
     doc: 'Where the Stripe plugin sends its calls.',
     parse: httpUrl,
   }),
+  restAllowedHosts: setting({
+    name: 'REST_ALLOWED_HOSTS',
+    fallback: '',
+    doc: 'Hosts, comma-separated, each with or without a port, that custom specs may call although they are not public.',
+    parse: hostList,
+  }),
   role: setting({
     name: 'ROLE',
     fallback: 'all',
@@ -233,6 +241,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     bootstrapOrgId: readOptional(SETTINGS.bootstrapOrgId, env),
     bootstrapClients: read(SETTINGS.bootstrapClients, env),
     stripeApiBase: read(SETTINGS.stripeApiBase, env),
+    restAllowedHosts: readOptional(SETTINGS.restAllowedHosts, env) ?? [],
     role: read(SETTINGS.role, env),
     runGiveUpSeconds: read(SETTINGS.runGiveUpSeconds, env),
     logLevel: read(SETTINGS.logLevel, env),
@@ -318,6 +327,23 @@ function httpUrl(text: string): string {
   const plain = url.username === '' && url.password === '' && url.search === '' && url.hash === ''
   if (!/^https?:$/.test(url.protocol) || !plain) throw new Refusal(rule)
   return url.href.replace(/\/+$/, '')
+}
+
+function hostList(text: string): readonly string[] {
+  const entries = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  const wrong = entries.find((entry) => !isHostWithPort(entry))
+  if (wrong !== undefined)
+    throw new Refusal('a comma-separated list of hosts such as localhost:8080, 10.0.0.5 or [::1]:8080')
+  return entries
+}
+
+function isHostWithPort(entry: string): boolean {
+  const [, address, name, port = '1'] = /^(?:\[(.+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(entry) ?? []
+  const isHost = address === undefined ? name !== undefined : isIP(address) === 6
+  return (isHost || isIP(entry) === 6) && Number(port) >= 1 && Number(port) <= 65535
 }
 
 function keyOf32Bytes(text: string): Buffer {

@@ -3,16 +3,20 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import path from 'node:path'
 import type { Express } from 'express'
 import { v4 } from 'uuid'
 import { createAccessTokens } from './auth/access-tokens.ts'
 import type { AccessTokens } from './auth/access-tokens.ts'
 import { bootstrapClients } from './auth/bootstrap.ts'
+import { createDataAccess } from './catalog/files/data-access.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { ConfigError } from './config.ts'
 import type { BootstrapClient, Config } from './config.ts'
 import type { FlowContext } from './flow/context.ts'
+import { createCustomSpecService } from './flow/custom-spec-service.ts'
+import type { CustomSpecService } from './flow/custom-spec-service.ts'
 import { createRunDispatcher } from './flow/engine/run-dispatcher.ts'
 import type { RunDispatcher } from './flow/engine/run-dispatcher.ts'
 import { createRunEngine } from './flow/engine/run-engine.ts'
@@ -21,18 +25,22 @@ import { createRunService } from './flow/run-service.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
+import { batchRoutes } from './http/batch-routes.ts'
 import { answerBadRequest } from './http/client-error.ts'
 import { createTokenCodec } from './http/continuation-token.ts'
 import type { TokenCodec } from './http/continuation-token.ts'
 import { connectionRoutes } from './http/connection-routes.ts'
+import { dataAccessRoutes, fileRoutes } from './http/data-access-routes.ts'
 import { dataSetRoutes } from './http/dataset-routes.ts'
 import { exploreRoutes } from './http/explore-routes.ts'
 import { flowRoutes } from './http/flow-routes.ts'
+import { mappingRoutes } from './http/mapping-routes.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
 import { recordRoutes } from './http/record-routes.ts'
 import type { PublicRoute, Route } from './http/route.ts'
 import { runRoutes } from './http/run-routes.ts'
+import { schemaRegistryRoutes } from './http/schema-registry-routes.ts'
 import { sourceConnectionRoutes } from './http/source-connection-routes.ts'
 import { specRoutes } from './http/spec-routes.ts'
 import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
@@ -41,6 +49,8 @@ import { tokenRoutes } from './http/token-endpoint.ts'
 import { silentLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import type { SourcePlugin } from './plugins/plugin.ts'
+import { createRestHttp } from './plugins/rest/http.ts'
+import { createRestPlugin } from './plugins/rest/plugin.ts'
 import { checkEncryptionKeys, loadEncryptionKeys } from './secrets/encryption-keys.ts'
 import { createSecretBox } from './secrets/secret-box.ts'
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts'
@@ -96,6 +106,7 @@ export interface HostParts {
   readonly metrics: Metrics
   /** Base of absolute URLs. A function: the port may be known only after listening. */
   readonly publicUrl: () => string
+  readonly customSpecs: CustomSpecService
 }
 
 /**
@@ -111,15 +122,24 @@ export async function createHost(options: HostOptions): Promise<Host> {
     await checkEncryptionKeys(keys, store.settings)
     const firstClient = await bootstrapClients({ config, store, clock, newId })
 
+    const specs = loadSpecRegistry()
+    const plugins = new Map(options.plugins.map((plugin) => [plugin.connectionSpec.id, plugin]))
     const context: FlowContext = {
       store,
       clock,
       logger,
       newId,
       secretBox: createSecretBox(keys),
-      specs: loadSpecRegistry(),
-      plugins: new Map(options.plugins.map((plugin) => [plugin.connectionSpec.id, plugin])),
+      specs,
+      plugins,
     }
+    const http = createRestHttp({ allowedHosts: config.restAllowedHosts })
+    const customSpecs = createCustomSpecService(context, {
+      specs,
+      plugins,
+      createPlugin: (document) => createRestPlugin(document, { http, now: () => clock.now() }),
+    })
+    await customSpecs.load()
     const accessTokens = createAccessTokens(keys, clock)
     const metrics = createMetrics()
     const listener = createListener(config)
@@ -130,12 +150,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
       accessTokens,
       metrics,
       publicUrl: () => config.publicUrl ?? listener.url(),
+      customSpecs,
     }
     const runs = createRuns(parts)
+    const authenticate = createAuthenticator({
+      mode: config.authMode,
+      tokens: accessTokens,
+      clients: store.clients,
+      newId,
+    })
+    const dataAccess = createDataAccess({ store, folder: path.join(config.dataDir, 'files') })
+    const files = { dataAccess, publicUrl: parts.publicUrl }
     const router = createApp({
-      routes: [...apiRoutes(parts, runs), ...(options.routes?.(parts) ?? [])],
-      publicRoutes: publicRoutes(parts),
-      authenticate: createAuthenticator({ mode: config.authMode, tokens: accessTokens, clients: store.clients, newId }),
+      routes: [...apiRoutes(parts, runs), ...dataAccessRoutes(files), ...(options.routes?.(parts) ?? [])],
+      publicRoutes: [...publicRoutes(parts), ...fileRoutes({ ...files, authenticate })],
+      authenticate,
       logger,
       metrics,
       clock,
@@ -158,7 +187,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       },
       stop() {
         stopped ??= (async () => {
-          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS)])
+          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), dataAccess.stop()])
           metrics.registry.clear()
           if (!options.store) await store.close()
         })()
@@ -172,11 +201,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
 }
 
 /** All rows that need the API headers. A new resource group is one line here. */
-function apiRoutes({ context, tokens, publicUrl }: HostParts, runs: RunDispatcher): readonly Route[] {
+function apiRoutes({ context, tokens, publicUrl, customSpecs }: HostParts, runs: RunDispatcher): readonly Route[] {
   const onRunnable = () => runs.wake()
   return [
     ...sandboxRoutes(),
-    ...specRoutes(context),
+    ...specRoutes(context, customSpecs, tokens),
     ...exploreRoutes(context),
     ...connectionRoutes(context, tokens),
     ...sourceConnectionRoutes(context, tokens),
@@ -185,6 +214,9 @@ function apiRoutes({ context, tokens, publicUrl }: HostParts, runs: RunDispatche
     ...runRoutes(context, tokens, createRunService(context, { onRunnable, publicUrl })),
     ...recordRoutes(createRecordPages(context), tokens),
     ...dataSetRoutes(context),
+    ...batchRoutes(context),
+    ...mappingRoutes(context),
+    ...schemaRegistryRoutes({ ...context, tokens, publicUrl }),
   ]
 }
 

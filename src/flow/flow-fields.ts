@@ -1,12 +1,14 @@
 import type { Tenant } from '../caller.ts'
 import type { JsonObject } from '../json.ts'
 import type { EntityKind, StoredEntity, StoreScope } from '../store/store.ts'
+import type { MappingSetService } from '../mapping/mapping-set-service.ts'
 import { Faults, readMember, readNames, readObject, typeName } from './body.ts'
+import { checkMappingSet } from './check-mapping.ts'
 import { findReferenced, readSpecReference, requirePublished } from './entity.ts'
 import { checkSchedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
 import type { FlowSpec, SpecRegistry } from './spec-registry.ts'
-import { readTransformations } from './transformations.ts'
+import { mappingReference, readTransformations } from './transformations.ts'
 import type { BaseConnection, SourceConnection, TargetConnection } from './types.ts'
 
 export interface FlowFields {
@@ -14,7 +16,7 @@ export interface FlowFields {
   readonly fields: JsonObject
   /** Null only in a draft. */
   readonly schedule: Schedule | null
-  /** The base connections are among them, so that one look tells whether a flow uses one. */
+  /** Base connections and the mapping set are among them, so that one look tells whether a flow uses one. */
   readonly references: readonly string[]
 }
 
@@ -25,10 +27,12 @@ export interface FlowFieldsRequest {
   /** A request body or a patched document. */
   readonly body: JsonObject
   readonly draft: boolean
+  readonly mappingSets: Pick<MappingSetService, 'find'>
 }
 
 /** Reads a flow and checks it against its specs and connections; throws the first fault and lists all of them. */
-export async function readFlowFields({ scope, specs, tenant, body, draft }: FlowFieldsRequest): Promise<FlowFields> {
+export async function readFlowFields(request: FlowFieldsRequest): Promise<FlowFields> {
+  const { scope, specs, tenant, body, draft, mappingSets } = request
   const faults = new Faults(draft)
   const names = readNames(faults, body)
   const found = readSpecReference(faults, body, '/flowSpec', specs.flowSpec)
@@ -38,6 +42,8 @@ export async function readFlowFields({ scope, specs, tenant, body, draft }: Flow
   const target = await find<TargetConnection>('targetConnections', 'targetConnectionIds')
   const base = source === null ? null : await findBase(scope, tenant, faults, source)
   const transformations = readTransformations(faults, body)
+  const mapping = mappingReference(transformations)
+  if (mapping !== null && !draft) await checkMappingSet(faults, { scope, tenant, mappingSets, mapping, target })
   const scheduleParams = readMember(body, 'scheduleParams')
   const schedule = checkSchedule(faults, scheduleParams)
   const options = readOptions(faults, body)
@@ -57,8 +63,8 @@ export async function readFlowFields({ scope, specs, tenant, body, draft }: Flow
     ...(policy === undefined ? {} : { policy }),
   }
   const bases = [source?.document.baseConnectionId, target?.document.baseConnectionId]
-  const references = [...ids(source), ...ids(target), ...bases.filter((id) => id !== undefined)]
-  return { fields, schedule, references: [...new Set(references)] }
+  const references = [...ids(source), ...ids(target), ...bases.filter((id) => id !== undefined), mapping?.mappingId]
+  return { fields, schedule, references: [...new Set(references.filter((id) => id !== undefined))] }
 }
 
 /** The one connection that `sourceConnectionIds` or `targetConnectionIds` names. */

@@ -1,6 +1,7 @@
 import type { Caller } from '../caller.ts'
 import { FlowServiceError } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
+import { createMappingSetService } from '../mapping/mapping-set-service.ts'
 import type { StoredEntity, StoreScope } from '../store/store.ts'
 import { parseBodyObject } from './body.ts'
 import { cancelRuns } from './cancel-runs.ts'
@@ -59,9 +60,10 @@ export function createFlowService(
   { onFlowDeleted = () => {}, onFlowDue = () => {} }: FlowServiceOptions = {},
 ): FlowService {
   const { store, clock, specs } = context
+  const mappingSets = createMappingSetService(context)
 
   const read = (scope: StoreScope, { tenant }: Caller, body: JsonObject, draft: boolean) =>
-    readFlowFields({ scope, specs, tenant, body, draft })
+    readFlowFields({ scope, specs, tenant, body, draft, mappingSets })
 
   async function setDue(scope: StoreScope, flowNo: number, nextDueAt: number | null): Promise<void> {
     const progress = (await scope.progress.get(flowNo)) ?? { flowNo, position: null, changePosition: null }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createSpecRegistry } from './spec-registry.ts'
-import type { SpecDocument, SpecRegistry } from './spec-registry.ts'
+import type { OpenSpecRegistry, SpecDocument } from './spec-registry.ts'
 
 /** The package's root: two folders up, from `src/flow` as well as from `dist/flow`. */
 const PACKAGE_ROOT = new URL('../../', import.meta.url)
@@ -10,7 +10,7 @@ const CONNECTION_SPEC_FILES = ['connection-spec.json', 'specs/data-lake.connecti
 const FLOW_SPEC_FILES = ['specs/rest.flow-spec.json']
 
 /** The built-in specs, read from the package's JSON files. Throws when a file is missing or its schemas do not compile. */
-export function loadSpecRegistry(): SpecRegistry {
+export function loadSpecRegistry(): OpenSpecRegistry {
   return createSpecRegistry({
     connectionSpecs: CONNECTION_SPEC_FILES.map(readSpecFile),
     flowSpecs: FLOW_SPEC_FILES.map(readSpecFile),

@@ -1,9 +1,10 @@
 import { FlowServiceError } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
-import type { Source, SourcePlugin } from '../plugins/plugin.ts'
+import type { Source, SourcePlugin, SourceResource } from '../plugins/plugin.ts'
 import type { StoredEntity } from '../store/store.ts'
 import type { FlowContext } from './context.ts'
+import { createAuthRenewal } from './custom-spec-auth.ts'
 
 const AUTH_PARAMS = '/auth/params/'
 
@@ -14,13 +15,18 @@ const AUTH_PARAMS = '/auth/params/'
  * the connection's spec and 1102-500 when its stored secret does not open.
  */
 export function openSource(
-  context: Pick<FlowContext, 'plugins' | 'secretBox' | 'logger'>,
+  context: Pick<FlowContext, 'plugins' | 'secretBox' | 'logger' | 'store'>,
   connection: StoredEntity,
   params: JsonObject,
 ): Source {
   const plugin = pluginOf(context, connection)
+  // A connection that is being created has no etag yet, and no place to keep renewed tokens in.
+  const isStored = connection.etag !== ''
   return plugin.connect(authParams(context, connection), params, {
     logger: context.logger.child({ connectionId: connection.id }),
+    ...(isStored
+      ? { renewAuth: createAuthRenewal(context, connection.no, (stored) => authParams(context, stored)) }
+      : {}),
   })
 }
 
@@ -35,6 +41,12 @@ export function pluginOf(context: Pick<FlowContext, 'plugins'>, connection: Stor
     )
   }
   return plugin
+}
+
+/** The resource that a source connection's `params` name; undefined when they name none. */
+export function resourceOf(plugin: SourcePlugin, params: JsonObject): SourceResource | undefined {
+  if (plugin.resourceOf) return plugin.resourceOf(params)
+  return plugin.resources.find(({ resourcePath }) => resourcePath === params['resourcePath'])
 }
 
 /** The id of the connection spec that a base or source connection was made with. */

@@ -3,6 +3,7 @@ import type { ErrorObject } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject } from '../json.ts'
+import { boundedRegExp } from './custom-spec-patterns.ts'
 import type { SpecFault } from './spec-registry.ts'
 
 /** A compiled `spec` of an auth spec or source spec: the draft-07 schema of one flat object of parameters. */
@@ -22,8 +23,11 @@ const FORM_KEYWORDS = ['uiAttributes', 'example']
 
 const LONGEST_ECHO = 80
 
-export function createParameterCompiler(): ParameterCompiler {
-  const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: true, verbose: true })
+/** @param foreign - the schemas come from outside: unknown keywords are ignored and patterns may not run on for ever */
+export function createParameterCompiler({ foreign = false } = {}): ParameterCompiler {
+  const own = { strict: true, strictTypes: false } as const
+  const lenient = { strict: false, logger: false, code: { regExp: boundedRegExp } } as const
+  const ajv = new Ajv({ ...(foreign ? lenient : own), allErrors: true, verbose: true })
   ajvFormats.default(ajv)
   ajv.addVocabulary(FORM_KEYWORDS)
 

@@ -11,26 +11,37 @@ export interface RecordsPage<Position> {
   readonly next: Position | null
 }
 
+export interface RecordPageOptions {
+  /** Adds `mapped`, the row that the flow's mapping made, to each item that has one. */
+  readonly includeMapped?: boolean
+}
+
 export interface RecordPages {
   /**
    * What a run has delivered after `afterSequence`, in delivery order. A page never changes once it was served: one that
    * was served short while the run was going on keeps its length, and what comes later is on the next page. While the run
    * goes on there is always a next page, empty until there is more.
    */
-  ofRun(caller: Caller, runId: string, afterSequence: number, limit: number): Promise<RecordsPage<number>>
+  ofRun(
+    caller: Caller,
+    runId: string,
+    afterSequence: number,
+    limit: number,
+    options?: RecordPageOptions,
+  ): Promise<RecordsPage<number>>
   /** The newest version of every object of a dataset, ordered by id. */
   ofDataSet(
     caller: Caller,
     dataSetId: string,
     after: ObjectPosition | null,
     limit: number,
-    includeDeleted: boolean,
+    options?: RecordPageOptions & { readonly includeDeleted?: boolean },
   ): Promise<RecordsPage<ObjectPosition>>
 }
 
 export function createRecordPages({ store }: Pick<FlowContext, 'store'>): RecordPages {
   return {
-    async ofRun(caller, runId, afterSequence, limit) {
+    async ofRun(caller, runId, afterSequence, limit, { includeMapped = false } = {}) {
       const run = await store.entities.get(caller.tenant, 'runs', runId)
       // The status is read before the records: a run seen as ended has delivered all of them.
       const state = run === null ? null : await store.runs.get(run.no)
@@ -46,25 +57,25 @@ export function createRecordPages({ store }: Pick<FlowContext, 'store'>): Record
       }
       const goesOn = state.status === 'scheduled' || state.status === 'inProgress'
       return {
-        items: found.filter((record) => record.sequence <= end).map(toItem),
+        items: found.filter((record) => record.sequence <= end).map((record) => toItem(record, includeMapped)),
         next: goesOn || end < state.lastSequence ? end : null,
       }
     },
 
-    async ofDataSet(caller, dataSetId, after, limit, includeDeleted) {
+    async ofDataSet(caller, dataSetId, after, limit, { includeMapped = false, includeDeleted = false } = {}) {
       const dataSet = await store.entities.get(caller.tenant, 'dataSets', dataSetId)
       if (dataSet === null) throw notFound('dataSets', dataSetId)
       const found = await store.records.current(dataSet.no, after, limit + 1, includeDeleted)
       const page = found.slice(0, limit)
       return {
-        items: page.map(toItem),
+        items: page.map((record) => toItem(record, includeMapped)),
         next: found.length > limit ? (page.at(-1)?.position ?? null) : null,
       }
     },
   }
 }
 
-function toItem(record: DeliveredRecord): string {
+function toItem(record: DeliveredRecord, includeMapped: boolean): string {
   const head = JSON.stringify({
     id: record.objectId,
     op: record.operation,
@@ -72,5 +83,7 @@ function toItem(record: DeliveredRecord): string {
     sequence: record.sequence,
     observedAt: record.observedAt,
   })
-  return record.body === null ? head : `${head.slice(0, -1)},"record":${record.body}}`
+  const body = record.body === null ? '' : `,"record":${record.body}`
+  const mapped = includeMapped && record.mapped !== null ? `,"mapped":${record.mapped}` : ''
+  return `${head.slice(0, -1)}${body}${mapped}}`
 }

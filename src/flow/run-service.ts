@@ -4,11 +4,11 @@ import { isJsonObject, type JsonObject } from '../json.ts'
 import type { StoredEntity, StoreScope } from '../store/store.ts'
 import { Faults, parseBodyObject, readMember } from './body.ts'
 import type { FlowContext } from './context.ts'
-import { parseCheckpoint } from './engine/checkpoint.ts'
+import { checkpointForRetry, parseCheckpoint } from './engine/checkpoint.ts'
 import { insertRun } from './engine/insert-run.ts'
 import { runDocument } from './engine/run-document.ts'
 import { parseUnixTime } from './engine/unix-time.ts'
-import { checkIfMatch, createEtag } from './etag.ts'
+import { checkIfMatch, createEtag, requireIfMatch } from './etag.ts'
 import type { Flow, Run } from './types.ts'
 
 export interface RunServiceOptions {
@@ -21,6 +21,8 @@ export interface RunService {
   /** `POST /runs`: a run of an enabled `once` flow. Stores nothing when anything is refused. */
   create(caller: Caller, body: unknown): Promise<Run>
   get(caller: Caller, id: string): Promise<StoredEntity<Run>>
+  /** `PUT /runs/{id}` is for providers, and this host has none outside itself: always refused. */
+  put(caller: Caller, id: string, ifMatch: string | undefined): Promise<never>
   /** `POST /runs/{id}/action?op=`: sets a failed run back to `scheduled`; it goes on where it stopped. */
   act(caller: Caller, id: string, operation: string | undefined, ifMatch: string | undefined): Promise<Run>
 }
@@ -50,16 +52,21 @@ export function createRunService(context: FlowContext, { onRunnable, publicUrl }
       return run as StoredEntity<Run>
     },
 
+    async put(caller, id, ifMatch) {
+      const run = await store.entities.get(caller.tenant, 'runs', id)
+      if (run === null) throw notFound('runs', id)
+      requireIfMatch(ifMatch, run.etag)
+      throw new FlowServiceError('1427-400', 'Only the provider writes runs; use POST /runs and its actions.')
+    },
+
     async act(caller, id, operation, ifMatch) {
+      if (operation?.toUpperCase() !== 'RE_TRIGGER') {
+        const found = operation === undefined ? '(none given)' : `"${operation.slice(0, 40)}"`
+        throw new FlowServiceError('1398-400', `A run has no operation ${found}; use op=RE_TRIGGER.`)
+      }
       const run = await store.transaction(async (scope) => {
         const stored = (await scope.entities.get(caller.tenant, 'runs', id)) as StoredEntity<Run> | null
         if (stored === null) throw notFound('runs', id)
-        if (operation?.toUpperCase() !== 'RE_TRIGGER') {
-          throw new FlowServiceError(
-            '1398-400',
-            `A run has no operation ${operation ?? '(none given)'}; use op=RE_TRIGGER.`,
-          )
-        }
         checkIfMatch(ifMatch, stored.etag)
         return retrigger(scope, caller, stored)
       })
@@ -81,6 +88,7 @@ export function createRunService(context: FlowContext, { onRunnable, publicUrl }
       throw new FlowServiceError('1388-400', `Flow ${run.document.flowId} of run ${run.id} was deleted.`)
     }
     assertEnabled(flow)
+    const checkpoint = state.checkpoint === null ? null : checkpointForRetry(parseCheckpoint(state.checkpoint))
     const now = clock.now()
     const etag = createEtag(now, run.etag)
     const document: Run = {
@@ -88,7 +96,7 @@ export function createRunService(context: FlowContext, { onRunnable, publicUrl }
         run: { ...run.document, updatedBy: caller.userId, updatedClient: caller.clientId },
         flow: flow.document,
         status: 'scheduled',
-        checkpoint: state.checkpoint === null ? null : parseCheckpoint(state.checkpoint),
+        checkpoint,
         errors: [],
         now,
         publicUrl: publicUrl(),
@@ -96,7 +104,9 @@ export function createRunService(context: FlowContext, { onRunnable, publicUrl }
       etag,
       eTag: etag,
     }
-    await scope.runs.save({ ...state, status: 'scheduled', notBefore: now })
+    if (checkpoint?.counts.failed === 0) await scope.records.forgetRefused(run.no)
+    const saved = checkpoint === null ? null : JSON.stringify(checkpoint)
+    await scope.runs.save({ ...state, status: 'scheduled', notBefore: now, checkpoint: saved })
     await scope.entities.update(run, { etag, document })
     return document
   }

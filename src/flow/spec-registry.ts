@@ -15,6 +15,13 @@ export interface SpecRegistry {
   flowSpec(id: string): FlowSpec | null
 }
 
+/** A registry that takes in custom specs. A spec whose id is known takes the place of the one before. */
+export interface OpenSpecRegistry extends SpecRegistry {
+  /** Throws when one of its parameter schemas does not compile. */
+  putConnectionSpec(document: SpecDocument): void
+  putFlowSpec(document: SpecDocument): void
+}
+
 export interface ConnectionSpec {
   readonly document: SpecDocument
   /** The auth spec of that name or type, letter case ignored. */
@@ -52,16 +59,27 @@ export interface SpecFault extends BodyFault {
 export function createSpecRegistry(documents: {
   readonly connectionSpecs: readonly SpecDocument[]
   readonly flowSpecs: readonly SpecDocument[]
-}): SpecRegistry {
+}): OpenSpecRegistry {
   const compile = createParameterCompiler()
   const connectionSpecs = byId(documents.connectionSpecs.map((document) => connectionSpec(document, compile)))
   const flowSpecs = byId(documents.flowSpecs.map(flowSpec))
   return {
-    connectionSpecs: () => documents.connectionSpecs,
-    flowSpecs: () => documents.flowSpecs,
+    connectionSpecs: () => [...connectionSpecs.values()].map(({ document }) => document),
+    flowSpecs: () => [...flowSpecs.values()].map(({ document }) => document),
     connectionSpec: (id) => connectionSpecs.get(id) ?? null,
     flowSpec: (id) => flowSpecs.get(id) ?? null,
+    putConnectionSpec(document) {
+      connectionSpecs.set(document.id, compileForeignSpec(document))
+    },
+    putFlowSpec(document) {
+      flowSpecs.set(document.id, flowSpec(document))
+    },
   }
+}
+
+/** A connection spec from outside. Throws when one of its parameter schemas does not compile. */
+export function compileForeignSpec(document: SpecDocument): ConnectionSpec {
+  return connectionSpec(document, createParameterCompiler({ foreign: true }))
 }
 
 function connectionSpec(document: SpecDocument, compile: ParameterCompiler): ConnectionSpec {
@@ -94,7 +112,7 @@ function flowSpec(document: SpecDocument): FlowSpec {
   }
 }
 
-function byId<T extends { readonly document: SpecDocument }>(specs: readonly T[]): ReadonlyMap<string, T> {
+function byId<T extends { readonly document: SpecDocument }>(specs: readonly T[]): Map<string, T> {
   return new Map(specs.map((spec) => [spec.document.id, spec]))
 }
 

@@ -38,16 +38,32 @@ function checkOne(faults: Faults, entry: JsonValue, path: string): void {
 }
 
 function checkMapping(faults: Faults, params: JsonObject, path: string): void {
-  const mappingId = readText(faults, params, `${path}/mappingId`, 'unlessDraft')
+  readText(faults, params, `${path}/mappingId`, 'unlessDraft')
   const version = readMember(params, 'mappingVersion')
   if (version !== undefined && !/^\d{1,9}$/.test(String(version))) {
     faults.invalid(`${path}/mappingVersion`, `${path}/mappingVersion is not a whole number; give one.`)
   }
-  // The place to look the set up, check its version (1412-400) and its schema (1425-400). There are no sets yet.
-  if (mappingId !== undefined && !faults.draft) {
-    const message = `${path}/mappingId names "${short(mappingId)}", and no mapping set with that id exists; create it first.`
-    faults.invalid(`${path}/mappingId`, message, '1419-400')
+}
+
+/** The mapping set that a flow's transformations name. */
+export interface MappingReference {
+  readonly mappingId: string
+  /** Undefined for the latest. */
+  readonly version: number | undefined
+  /** JSON Pointer of the transformation's `params` in the flow. */
+  readonly path: string
+}
+
+/** The first `Mapping` of valid transformations; null when there is none. */
+export function mappingReference(transformations: readonly JsonValue[]): MappingReference | null {
+  for (const [index, entry] of transformations.entries()) {
+    if (!isJsonObject(entry) || entry['name'] !== 'Mapping' || !isJsonObject(entry['params'])) continue
+    const { mappingId, mappingVersion } = entry['params']
+    if (typeof mappingId !== 'string') continue
+    const version = mappingVersion === undefined || mappingVersion === null ? undefined : Number(mappingVersion)
+    return { mappingId, version, path: `/transformations/${index}/params` }
   }
+  return null
 }
 
 function checkCopy(faults: Faults, params: JsonObject, path: string): void {

@@ -12,6 +12,7 @@ import { readBody, readJsonBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
 import { isExpected, problemResponse } from './problem.ts'
 import { parseQuery } from './query-parameters.ts'
+import { SCHEMA_REGISTRY } from './route.ts'
 import type { ApiResponse, PublicRoute, Route } from './route.ts'
 
 export interface AppOptions {
@@ -67,7 +68,8 @@ function rowsOf({ routes, publicRoutes, authenticate }: AppOptions): readonly Ro
       const query = parseQuery(request.url)
       const header = request.headers['if-match']
       const ifMatch = header === undefined || header === '' ? query['if-match']?.at(-1) : header
-      return route.handler({ caller, params: paramsOf(request, route), query, body, ifMatch })
+      const { accept } = request.headers
+      return route.handler({ caller, params: paramsOf(request, route), query, body, ifMatch, accept })
     },
   }))
   const open = publicRoutes.map((route): Row => ({
@@ -148,7 +150,7 @@ async function send(response: Response, answer: ApiResponse): Promise<void> {
   else response.end(raw ?? text)
 }
 
-function answerError({ logger }: AppOptions) {
+function answerError({ logger, clock }: AppOptions) {
   // Express tells an error handler by its four parameters.
   return async (thrown: unknown, request: Request, response: Response, _next: NextFunction): Promise<void> => {
     const error = isMalformedPath(thrown, response)
@@ -161,7 +163,8 @@ function answerError({ logger }: AppOptions) {
       response.destroy()
       return
     }
-    await send(response, problemResponse(error, { requestId, tenant }))
+    const registryFailedAt = request.path.startsWith(`${SCHEMA_REGISTRY}/`) ? clock.now() : undefined
+    await send(response, problemResponse(error, { requestId, tenant, registryFailedAt }))
   }
 }
 

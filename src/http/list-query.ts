@@ -19,7 +19,7 @@ interface ListRequest extends ListQuery {
 }
 
 /** The list parameters as texts, wherever they came from. */
-interface ListParameters {
+export interface ListParameters {
   readonly property: readonly string[]
   readonly orderby: string | undefined
   readonly limit: string | undefined
@@ -105,7 +105,7 @@ function parseParameters(parameters: ListParameters, fixed: readonly Comparison[
 }
 
 /** `queryString` holds the `property` parameters, as in a URL or as bare expressions joined by `&`. */
-function parseSearchBody(body: unknown): ListParameters {
+export function parseSearchBody(body: unknown): ListParameters {
   if (body !== undefined && !isJsonObject(body)) {
     throw new FlowServiceError('1000-400', 'The body is not a JSON object; send one.')
   }

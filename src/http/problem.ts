@@ -1,5 +1,6 @@
 import type { Tenant } from '../caller.ts'
 import { FlowServiceError } from '../errors.ts'
+import { SchemaRegistryError } from '../registry/registry-error.ts'
 import type { ApiResponse } from './route.ts'
 
 /** What the gateway in front of the services answers; exactly two members, the code is text. */
@@ -38,12 +39,14 @@ export interface ProblemContext {
   readonly requestId: string
   /** Undefined when the request failed before its tenant was known. */
   readonly tenant: Tenant | undefined
+  /** When a request to the Schema Registry failed, ms; undefined for requests to other services. */
+  readonly registryFailedAt?: number | undefined
 }
 
 /** The answer for an error. Whatever is not meant for callers becomes a 500 without details. */
 export function problemResponse(error: unknown, context: ProblemContext): ApiResponse {
   const known = asKnownError(error)
-  const seconds = known.retryAfterSeconds
+  const seconds = known instanceof SchemaRegistryError ? undefined : known.retryAfterSeconds
   const body =
     known instanceof GatewayError ? { error_code: known.code, message: known.message } : problemDocument(known, context)
   return {
@@ -55,11 +58,13 @@ export function problemResponse(error: unknown, context: ProblemContext): ApiRes
 
 /** True for an error that a caller may read; false for a fault of the host that belongs in the log. */
 export function isExpected(error: unknown): boolean {
-  return error instanceof GatewayError || (error instanceof FlowServiceError && error.status < 500)
+  if (error instanceof GatewayError || error instanceof SchemaRegistryError) return true
+  return error instanceof FlowServiceError && error.status < 500
 }
 
-function asKnownError(error: unknown): GatewayError | FlowServiceError {
+function asKnownError(error: unknown): GatewayError | FlowServiceError | SchemaRegistryError {
   if (error instanceof GatewayError || error instanceof FlowServiceError) return error
+  if (error instanceof SchemaRegistryError) return error
   if (isStoreUnavailable(error)) {
     return new FlowServiceError('1103-503', 'The store cannot be written or read at the moment; try again shortly.', {
       retryAfterSeconds: 5,
@@ -76,10 +81,13 @@ function asKnownError(error: unknown): GatewayError | FlowServiceError {
 }
 
 /** The union of the error shapes in Flow Service's documentation, so that every reader finds the member it knows. */
-function problemDocument(error: FlowServiceError, { requestId, tenant }: ProblemContext): object {
-  const { orgId, sandboxName, sandboxId } = tenant ?? error.tenant ?? {}
+function problemDocument(error: FlowServiceError | SchemaRegistryError, context: ProblemContext): object {
+  const { requestId, tenant, registryFailedAt } = context
+  const isOfRegistry = error instanceof SchemaRegistryError
+  const { orgId, sandboxName, sandboxId } = tenant ?? (isOfRegistry ? undefined : error.tenant) ?? {}
+  const registryType = `http://ns.adobe.com/aep/errors/XDM-${error.code}`
   return {
-    type: error.type,
+    type: isOfRegistry || registryFailedAt !== undefined ? registryType : error.type,
     errorCode: error.code,
     title: error.title,
     status: error.status,
@@ -91,7 +99,23 @@ function problemDocument(error: FlowServiceError, { requestId, tenant }: Problem
       requestId,
       tenantInfo: { sandboxName, sandboxId, imsOrgId: orgId },
       ...(error.faults.length > 0 ? { errors: error.faults } : {}),
+      ...(registryFailedAt === undefined ? {} : registryReport(error, requestId, registryFailedAt)),
     },
+  }
+}
+
+/** What the Schema Registry's errors report; the time as `MM-DD-YYYY HH:mm:ss`. */
+function registryReport(
+  { detail, faults }: FlowServiceError | SchemaRegistryError,
+  requestId: string,
+  at: number,
+): object {
+  const [year = '', month, day] = new Date(at).toISOString().slice(0, 10).split('-')
+  return {
+    registryRequestId: requestId,
+    timestamp: `${month}-${day}-${year} ${new Date(at).toISOString().slice(11, 19)}`,
+    'detailed-message': detail,
+    'sub-errors': faults.slice(1).map(({ message }) => ({ detail: message })),
   }
 }
 

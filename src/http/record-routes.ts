@@ -9,12 +9,14 @@ import { CATALOG, FLOW_SERVICE, queryValue, type ApiRequest, type ApiResponse, t
 interface RunRecordsToken {
   readonly after: number
   readonly limit: number
+  readonly includeMapped: boolean
 }
 
 interface DataSetRecordsToken {
   readonly after: ObjectPosition
   readonly limit: number
   readonly includeDeleted: boolean
+  readonly includeMapped: boolean
 }
 
 /** Pages of records: of a run in delivery order, of a dataset by object id. */
@@ -32,40 +34,44 @@ export function recordRoutes(pages: RecordPages, tokens: TokenCodec): Route[] {
 }
 
 async function runRecords(pages: RecordPages, tokens: TokenCodec, request: ApiRequest): Promise<ApiResponse> {
-  assertInclude(request)
   const id = pathId(request)
   const scope = tokenScope(request, `runs/${id}`)
   const token = queryValue(request, 'continuationToken')
-  const { after, limit }: RunRecordsToken =
+  const asked: RunRecordsToken =
     token === undefined
-      ? { after: 0, limit: parseLimit(queryValue(request, 'limit')) }
+      ? {
+          after: 0,
+          limit: parseLimit(queryValue(request, 'limit')),
+          includeMapped: parseInclude(queryValue(request, 'include')),
+        }
       : (tokens.decode(scope, token) as RunRecordsToken)
-  const page = await pages.ofRun(request.caller, id, after, limit)
+  const { after, limit, ...options } = asked
+  const page = await pages.ofRun(request.caller, id, after, limit, options)
   return pageResponse(page, `/runs/${id}/records`, (next) =>
-    tokens.encode(scope, { after: next, limit } satisfies RunRecordsToken),
+    tokens.encode(scope, { ...asked, after: next } satisfies RunRecordsToken),
   )
 }
 
 async function dataSetRecords(pages: RecordPages, tokens: TokenCodec, request: ApiRequest): Promise<ApiResponse> {
-  assertInclude(request)
   if (queryValue(request, 'query') !== undefined) {
     throw new FlowServiceError('1452-400', 'The parameter query is not supported by this version; leave it out.')
   }
   const id = pathId(request)
   const scope = tokenScope(request, `dataSets/${id}`)
   const token = queryValue(request, 'continuationToken')
-  const start =
+  const asked =
     token === undefined
       ? {
           after: null,
           limit: parseLimit(queryValue(request, 'limit')),
           includeDeleted: parseBoolean('includeDeleted', queryValue(request, 'includeDeleted')) ?? false,
+          includeMapped: parseInclude(queryValue(request, 'include')),
         }
       : (tokens.decode(scope, token) as DataSetRecordsToken)
-  const { after, limit, includeDeleted } = start
-  const page = await pages.ofDataSet(request.caller, id, after, limit, includeDeleted)
+  const { after, limit, ...options } = asked
+  const page = await pages.ofDataSet(request.caller, id, after, limit, options)
   return pageResponse(page, `/dataSets/${id}/records`, (next) =>
-    tokens.encode(scope, { after: next, limit, includeDeleted } satisfies DataSetRecordsToken),
+    tokens.encode(scope, { ...asked, after: next } satisfies DataSetRecordsToken),
   )
 }
 
@@ -80,12 +86,11 @@ function pageResponse<Position>(
   return { status: 200, json: `{"items":[${items.join(',')}],${frame.slice(1)}` }
 }
 
-/** `mapped` is the one thing that can be included; a flow without a mapping has nothing to add. */
-function assertInclude(request: ApiRequest): void {
-  const include = queryValue(request, 'include')
-  if (include !== undefined && include !== 'mapped') {
-    throw new FlowServiceError('1452-400', `include=${include} is not known; use include=mapped or leave it out.`)
-  }
+/** `mapped` is the one thing that can be included; records of a flow without a mapping have none. */
+function parseInclude(include: string | undefined): boolean {
+  if (include === undefined) return false
+  if (include === 'mapped') return true
+  throw new FlowServiceError('1452-400', `include=${include} is not known; use include=mapped or leave it out.`)
 }
 
 function tokenScope({ caller: { tenant } }: ApiRequest, list: string): string {

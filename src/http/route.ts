@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly body: unknown
   /** `If-Match`, or the query parameter `if-match` when the header is absent; as sent, not normalised. */
   readonly ifMatch: string | undefined
+  /** `Accept`, as sent. */
+  readonly accept: string | undefined
 }
 
 export interface ApiResponse {
@@ -59,6 +61,7 @@ export interface PublicRequest {
 
 export const FLOW_SERVICE = '/data/foundation/flowservice'
 export const CATALOG = '/data/foundation/catalog'
+export const SCHEMA_REGISTRY = '/data/foundation/schemaregistry'
 
 /** The last value of a query parameter, or undefined. */
 export function queryValue(request: ApiRequest, name: string): string | undefined {

@@ -34,6 +34,12 @@ export function runRoutes(context: FlowContext, tokens: TokenCodec, service: Run
       },
     },
     {
+      method: 'PUT',
+      path: `${RUNS}/:id`,
+      body: 'required',
+      handler: async (request) => service.put(request.caller, pathId(request), request.ifMatch),
+    },
+    {
       method: 'POST',
       path: `${RUNS}/:id/action`,
       body: 'optional',

@@ -9,7 +9,7 @@ import { DEFAULT_ORDER, LARGEST_PAGE, listGlobalResources, listTenantResources }
 import type { ResourceListRequest, ResourcePosition } from '../registry/resource-list.ts'
 import { createResourceService } from '../registry/resource-service.ts'
 import type { Container, ResourceService } from '../registry/resource-service.ts'
-import { isTenantKind, RESOURCE_KINDS } from '../registry/resource.ts'
+import { isTenantKind } from '../registry/resource.ts'
 import type { ResourceKind, TenantKind } from '../registry/resource.ts'
 import { shortView } from '../registry/resource-view.ts'
 import { registryStats } from '../registry/stats.ts'
@@ -17,6 +17,9 @@ import type { TokenCodec } from './continuation-token.ts'
 import { pathId } from './entity-routes.ts'
 import { queryValue, SCHEMA_REGISTRY } from './route.ts'
 import type { ApiRequest, ApiResponse, Route } from './route.ts'
+
+/** Behaviors are only referred to. */
+const LISTED_KINDS = ['schemas', 'fieldgroups', 'classes', 'datatypes'] as const
 
 interface Parts extends Pick<FlowContext, 'store' | 'clock'> {
   readonly tokens: TokenCodec
@@ -38,9 +41,9 @@ export function schemaRegistryRoutes(parts: Parts): Route[] {
       path: `${SCHEMA_REGISTRY}/stats`,
       handler: async ({ caller }) => ({ status: 200, body: await registryStats(parts.store, globals, caller.tenant) }),
     },
-    ...RESOURCE_KINDS.flatMap((kind) => readRows(tools, kind, kind)),
+    ...LISTED_KINDS.flatMap((kind) => readRows(tools, kind, kind)),
     ...readRows(tools, 'mixins', 'fieldgroups'),
-    ...RESOURCE_KINDS.filter(isTenantKind).flatMap((kind) => writeRows(tools.service, kind, kind)),
+    ...LISTED_KINDS.filter(isTenantKind).flatMap((kind) => writeRows(tools.service, kind, kind)),
     ...writeRows(tools.service, 'mixins', 'fieldgroups'),
   ]
 }

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { FlowServiceError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Store } from '../store/store.ts'
+import { DOCS_PAGE_POLICY, docsPage } from './docs-page.ts'
+import type { ApiDescription } from './docs-page.ts'
 import type { Metrics } from './metrics.ts'
 import type { PublicRoute, Route } from './route.ts'
 
@@ -39,26 +41,31 @@ export function systemRoutes({ store, logger, metrics, openapiFile }: SystemRout
         raw: await metrics.registry.metrics(),
       }),
     },
-    ...(openapiFile === null ? [] : [openapiRoute(openapiFile)]),
+    ...(openapiFile === null ? [] : descriptionRoutes(openapiFile)),
   ]
 }
 
-function openapiRoute(file: string | URL): PublicRoute {
+/** The description for tools and, as a page, for readers. */
+function descriptionRoutes(file: string | URL): readonly PublicRoute[] {
   // Made on the first call: parsing takes longer than the whole start of the host.
-  let json: Promise<string> | undefined
-  return {
-    method: 'GET',
-    path: '/openapi.json',
-    handler: async () => {
-      json ??= convertToJson(file)
-      return { status: 200, json: await json }
-    },
-  }
+  const description = once(() => parseDescription(file))
+  const json = once(async () => JSON.stringify(await description()))
+  const page = once(async () => docsPage(await description()))
+  const headers = { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': DOCS_PAGE_POLICY }
+  return [
+    { method: 'GET', path: '/openapi.json', handler: async () => ({ status: 200, json: await json() }) },
+    { method: 'GET', path: '/docs', handler: async () => ({ status: 200, headers, raw: await page() }) },
+  ]
 }
 
-async function convertToJson(file: string | URL): Promise<string> {
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined
+  return () => (made ??= make())
+}
+
+async function parseDescription(file: string | URL): Promise<ApiDescription> {
   const [{ parse }, text] = await Promise.all([import('yaml'), readFile(file, 'utf8')])
-  return JSON.stringify(parse(text))
+  return parse(text)
 }
 
 /** The sandbox look-up of the platform, which a client in its oldest authentication mode calls first. */

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Logger } from '../logger.ts'
 
@@ -11,6 +12,11 @@ export interface SourcePlugin {
   /** The resource paths in the order in which they are listed. */
   readonly resources: readonly SourceResource[]
   /**
+   * The resource that a source connection's `params` name, for a plugin whose resources depend on them; undefined when
+   * they name none. Absent: the one of `resources` at `params.resourcePath`.
+   */
+  resourceOf?(params: JsonObject): SourceResource | undefined
+  /**
    * Called for every test, explore and run; makes no request by itself. `auth` has passed the spec's auth schema,
    * `params` (a source connection's, or what explore was given) the spec's source schema.
    */
@@ -19,6 +25,12 @@ export interface SourcePlugin {
 
 export interface PluginContext {
   readonly logger: Logger
+  /**
+   * Changes the connection's auth parameters, one caller at a time. `renew` gets those stored now, which another run may
+   * have renewed, and returns what changes, or null to leave them. Resolves with the parameters that count from then on,
+   * after they are stored, secrets sealed. Absent while the connection itself is not stored.
+   */
+  readonly renewAuth?: (renew: (stored: JsonObject) => Promise<JsonObject | null>) => Promise<JsonObject>
 }
 
 /** What the host must know about a resource before it reads it. */
@@ -36,6 +48,8 @@ export interface SourceResource {
   readonly overlapSeconds: number
   /** JSON Schema of a record in source form, used when the account has no object to infer one from. */
   readonly builtInSchema: JsonObject
+  /** JSON Schema of a record that is used instead of inference, whatever the account holds. */
+  readonly declaredSchema?: JsonObject
 }
 
 export interface Source {
@@ -90,16 +104,19 @@ export class FatalSourceError extends Error {
   readonly reason: 'credential' | 'permission' | 'request'
   /** HTTP status of the source. */
   readonly status: number | undefined
+  /** What the API answers instead of 1100-400, for a fault of the spec or the parameters rather than of the source. */
+  readonly code: ErrorCode | undefined
 
   constructor(
     reason: 'credential' | 'permission' | 'request',
     message: string,
-    options: { status?: number; cause?: unknown } = {},
+    options: { status?: number; code?: ErrorCode; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause })
     this.name = 'FatalSourceError'
     this.reason = reason
     this.status = options.status
+    this.code = options.code
   }
 }
 

@@ -14,7 +14,6 @@ const TITLES = {
   '1013-404': 'Resource not found',
   '1014-404': 'Resource not found',
   '1007-406': 'Version not found',
-  '1103-503': 'Temporarily unavailable',
 } as const
 
 export type RegistryErrorCode = keyof typeof TITLES

@@ -1,11 +1,11 @@
-import { Ajv } from 'ajv'
 import type { BodyFault } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
-import type { JsonObject, JsonValue } from '../json.ts'
+import type { JsonObject } from '../json.ts'
 import { nodeAt, parseReference, referencesIn } from './references.ts'
-import { SchemaRegistryError } from './registry-error.ts'
 import type { FindResource } from './references.ts'
+import { SchemaRegistryError } from './registry-error.ts'
 import type { TenantKind, XdmResource } from './resource.ts'
+import { MAX_FAULTS, shapeFaults } from './schema-shape.ts'
 
 const COMMON_MEMBERS = ['title', 'description', 'type', 'definitions', 'properties', 'required', 'allOf']
 
@@ -24,31 +24,6 @@ export interface WrittenResource {
   readonly extended: readonly XdmResource[]
 }
 
-/** More would hardly be read. */
-const MAX_FAULTS = 20
-/** Patches must not make of a resource what a body could not be. */
-const MAX_CHARACTERS = 1_048_576
-const MAX_DEPTH = 100
-
-const texts = { type: 'array', items: { type: 'string' } }
-
-const ajv = new Ajv({ allErrors: true, validateFormats: false })
-const isJsonSchema = ajv.compile({ $ref: 'http://json-schema.org/draft-07/schema#' })
-const hasMembers = ajv.compile({
-  type: 'object',
-  properties: {
-    type: { const: 'object' },
-    title: { type: 'string', minLength: 1, maxLength: 1024, pattern: '\\S' },
-    description: { type: 'string', maxLength: 8192 },
-    definitions: { type: 'object', additionalProperties: { type: 'object' } },
-    properties: { type: 'object', additionalProperties: { type: 'object' } },
-    allOf: { type: 'array', minItems: 1, items: { type: 'object' } },
-    'meta:immutableTags': texts,
-    'meta:intendedToExtend': texts,
-  },
-  required: ['title', 'type'],
-})
-
 /**
  * The members that a client gives, checked: a JSON Schema whose references lead somewhere, and in a schema exactly one class.
  *
@@ -61,8 +36,6 @@ export async function parseResourceBody(kind: TenantKind, body: unknown, find: F
       .filter((name) => Object.hasOwn(body, name) && body[name] !== null)
       .map((name) => [name, body[name]]),
   )
-  refuse(nestingFaults(members))
-  refuse(sizeFaults(members))
   refuse(shapeFaults(members))
   const { faults, extended } = await checkReferences(members, find)
   refuse(faults)
@@ -71,34 +44,7 @@ export async function parseResourceBody(kind: TenantKind, body: unknown, find: F
 
 function refuse(faults: readonly BodyFault[]): void {
   const [first] = faults
-  if (first !== undefined) throw new SchemaRegistryError('1020-400', first.message, faults.slice(0, MAX_FAULTS))
-}
-
-function shapeFaults(members: JsonObject): readonly BodyFault[] {
-  if (hasMembers(members) && isJsonSchema(members)) return []
-  const errors = hasMembers.errors ?? isJsonSchema.errors ?? []
-  return errors.map(({ keyword, instancePath, params, message }) => {
-    const path = keyword === 'required' ? `${instancePath}/${String(params['missingProperty'])}` : instancePath
-    const values = keyword === 'const' ? ` ("${String(params['allowedValue'])}")` : ''
-    return { path, message: keyword === 'required' ? `${path} is missing; give it.` : `${path} ${message}${values}.` }
-  })
-}
-
-/** Nesting that no program likes to read, and a name that means something else than a member in too many of them. */
-function nestingFaults(node: JsonValue | undefined, path = '', depth = 0): readonly BodyFault[] {
-  if (typeof node !== 'object' || node === null) return []
-  if (depth > MAX_DEPTH)
-    return [{ path, message: `The resource is nested deeper than ${MAX_DEPTH} levels; flatten it.` }]
-  return Object.entries(node).flatMap(([name, member]) => {
-    const inner = `${path}/${name}`
-    if (name !== '__proto__') return nestingFaults(member, inner, depth + 1)
-    return [{ path: inner, message: `${inner} is not allowed as a name; choose another.` }]
-  })
-}
-
-function sizeFaults(members: JsonObject): readonly BodyFault[] {
-  if (JSON.stringify(members).length <= MAX_CHARACTERS) return []
-  return [{ path: '', message: `The resource is larger than ${MAX_CHARACTERS} characters; make it smaller.` }]
+  if (first !== undefined) throw new SchemaRegistryError('1020-400', first.message, faults)
 }
 
 async function checkReferences(members: JsonObject, find: FindResource) {
@@ -107,6 +53,7 @@ async function checkReferences(members: JsonObject, find: FindResource) {
   const fault = (path: string, message: string) => faults.push({ path, message: `${path} ${message}` })
   const known = new Map<string, XdmResource | null>()
   for (const { ref, path } of referencesIn(members)) {
+    if (faults.length >= MAX_FAULTS) break
     const { id, pointer } = parseReference(ref)
     const short = ref.length > 120 ? `${ref.slice(0, 120)}...` : ref
     if (id === '') {
@@ -121,12 +68,13 @@ async function checkReferences(members: JsonObject, find: FindResource) {
       fault(path, `names the schema "${short}"; refer to classes, field groups and data types.`)
     } else if (/^\/allOf\/\d+\/\$ref$/.test(path) && pointer === '') extended.set(id, resource)
   }
-  const order = orderOf(members)
-  return { faults, extended: [...extended.values()].sort((a, b) => order.indexOf(a.$id) - order.indexOf(b.$id)) }
+  return { faults, extended: inOrderOf(members, extended) }
 }
 
-function orderOf({ allOf }: JsonObject): readonly string[] {
-  return Array.isArray(allOf) ? allOf.map((part: JsonObject) => parseReference(String(part['$ref'])).id) : []
+function inOrderOf({ allOf }: JsonObject, resources: ReadonlyMap<string, XdmResource>): readonly XdmResource[] {
+  const parts: readonly JsonObject[] = Array.isArray(allOf) ? allOf : []
+  const ids = new Set(parts.map((part) => parseReference(String(part['$ref'])).id))
+  return [...ids].flatMap((id) => resources.get(id) ?? [])
 }
 
 function withOneClass(extended: readonly XdmResource[]): Pick<WrittenResource, 'classId' | 'extended'> {

@@ -36,7 +36,8 @@ function parseOne(text: string): ResourceFilter {
 
 /** The plain values at a path, those of every element where it meets an array. */
 function valuesAt(node: JsonValue | undefined, [name, ...rest]: readonly string[]): readonly JsonValue[] {
-  if (Array.isArray(node)) return node.flatMap((element) => valuesAt(element, name === undefined ? [] : [name, ...rest]))
+  if (Array.isArray(node))
+    return node.flatMap((element) => valuesAt(element, name === undefined ? [] : [name, ...rest]))
   if (name !== undefined) return isJsonObject(node) && Object.hasOwn(node, name) ? valuesAt(node[name], rest) : []
   return node === undefined || node === null ? [] : [node]
 }

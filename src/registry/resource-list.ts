@@ -5,7 +5,6 @@ import type { Store, TenantKey } from '../store/store.ts'
 import type { GlobalResources } from './global-resources.ts'
 import { SchemaRegistryError } from './registry-error.ts'
 import type { ResourceFilter } from './resource-filter.ts'
-import type { Container } from './resource-service.ts'
 import { isTenantKind, TENANT_KINDS } from './resource.ts'
 import type { ResourceDocument, ResourceKind, TenantKind, XdmResource } from './resource.ts'
 
@@ -80,7 +79,10 @@ export function listGlobalResources(
   { kind, filter, orderby, limit, start }: ResourceListRequest,
 ): ResourcePage {
   const order = parseOrder(orderby)
-  const sorted = globals.list(kind).filter(filter).toSorted((a, b) => compare(a, b, order))
+  const sorted = globals
+    .list(kind)
+    .filter(filter)
+    .toSorted((a, b) => compare(a, b, order))
   const from = typeof start === 'number' ? start : 0
   const end = from + limit
   return { results: sorted.slice(from, end), next: end < sorted.length ? end : null }

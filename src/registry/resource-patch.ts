@@ -29,7 +29,7 @@ function parseOperation(kind: TenantKind, entry: JsonObject, index: number): Ope
   if (['add', 'replace', 'test'].includes(op) && entry['value'] === undefined) {
     throw fault(`/${index}/value`, 'is missing; give a value')
   }
-  return { op, path, from, value: entry['value'] } as Operation
+  return { op, path, ...(from === undefined ? { value: entry['value'] } : { from }) } as Operation
 }
 
 function parsePath(kind: TenantKind, path: unknown, place: string): string {

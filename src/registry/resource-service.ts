@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Caller } from '../caller.ts'
 import type { Clock } from '../clock.ts'
+import { FlowServiceError } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Store, StoredEntity, StoreScope, TenantKey } from '../store/store.ts'
 import type { View } from './accept.ts'
@@ -11,12 +12,12 @@ import { SchemaRegistryError } from './registry-error.ts'
 import type { RegistryErrorCode } from './registry-error.ts'
 import { resolveResource } from './resolve.ts'
 import { parseResourceBody } from './resource-body.ts'
-import type { WrittenResource } from './resource-body.ts'
 import { applyResourcePatch, parseResourcePatch } from './resource-patch.ts'
 import { lookupView } from './resource-view.ts'
-import { altIdOf, isTenantKind, resourceTypeOf, TENANT_KINDS, tenantResourceId, toResourceId } from './resource.ts'
+import { altIdOf, isTenantKind, TENANT_KINDS, tenantResourceId, toResourceId } from './resource.ts'
 import type { ResourceDocument, ResourceKind, TenantKind, XdmResource } from './resource.ts'
 import { tenantNameOf } from './tenant-name.ts'
+import { etagOf, nextVersion, toResource } from './tenant-resource.ts'
 
 export type Container = 'global' | 'tenant'
 
@@ -68,7 +69,7 @@ export function createResourceService({
       const document: ResourceDocument = { ...before, updated: now, resource }
       const references = referencedIds(written.members)
       if (!(await scope.entities.update(entity, { etag: etagOf(resource), document, references }))) {
-        throw new SchemaRegistryError('1103-503', `${before.id} was changed by another request just now; try again.`)
+        throw new FlowServiceError('1103-503', `${before.id} was changed by another request just now; try again.`)
       }
       return resource
     })
@@ -157,77 +158,4 @@ async function findUser({ entities }: StoreScope, tenant: TenantKey, id: string)
 /** Refuses what could not be answered with `-full` later. */
 async function requireResolvable(resource: XdmResource, find: Parameters<typeof loadLibrary>[1]): Promise<void> {
   resolveResource(resource, await loadLibrary(resource, find))
-}
-
-interface Origin {
-  readonly $id: string
-  readonly version: string
-  /** Null for a new resource. */
-  readonly before: ResourceDocument | null
-  readonly now: number
-}
-
-function toResource(
-  { tenant, userId, clientId }: Caller,
-  kind: TenantKind,
-  { members, classId, extended }: WrittenResource,
-  { $id, version, before, now }: Origin,
-): XdmResource {
-  const { title, description, type, allOf, ...rest } = members
-  const isSchema = kind === 'schemas'
-  const former = (before?.resource['meta:registryMetadata'] ?? {}) as JsonObject
-  const core = {
-    $id,
-    'meta:altId': altIdOf($id),
-    'meta:resourceType': resourceTypeOf(kind),
-    version,
-    title: String(title),
-    type,
-    description: description ?? '',
-    ...rest,
-    ...(Array.isArray(allOf) && {
-      allOf: allOf.map((part: JsonObject) => ({ ...part, type: 'object', 'meta:xdmType': 'object' })),
-    }),
-    refs: referencedIds(members),
-    imsOrg: tenant.orgId,
-    'meta:extensible': !isSchema,
-    'meta:abstract': !isSchema,
-    'meta:extends': extendedIds(extended),
-    'meta:xdmType': 'object',
-    ...(classId !== null && { 'meta:class': classId }),
-    'meta:containerId': 'tenant',
-    'meta:sandboxId': tenant.sandboxId,
-    'meta:sandboxType': tenant.sandboxName === 'prod' ? 'production' : 'development',
-    'meta:tenantNamespace': `_${tenantNameOf(tenant.orgId)}`,
-  }
-  const metadata = {
-    'repo:createdDate': before?.created ?? now,
-    'repo:lastModifiedDate': now,
-    'xdm:createdClientId': former['xdm:createdClientId'] ?? clientId,
-    'xdm:lastModifiedClientId': clientId,
-    'xdm:createdUserId': former['xdm:createdUserId'] ?? userId,
-    'xdm:lastModifiedUserId': userId,
-    eTag: createHash('sha256').update(JSON.stringify(core)).digest('hex'),
-  }
-  return { ...core, 'meta:registryMetadata': metadata }
-}
-
-/** What a resource extends, and what that extends in turn. */
-function extendedIds(extended: readonly XdmResource[]): readonly string[] {
-  const ids = extended.flatMap((resource) => [
-    resource.$id,
-    ...((resource['meta:extends'] as string[] | undefined) ?? []),
-  ])
-  return [...new Set(ids)]
-}
-
-/** The version alone would do, but an etag goes with quotes. */
-function etagOf({ version }: XdmResource): string {
-  return `"${version}"`
-}
-
-/** `1.0` becomes `1.1`. */
-function nextVersion(version: string): string {
-  const [major, minor] = version.split('.')
-  return `${major}.${Number(minor) + 1}`
 }

@@ -45,7 +45,12 @@ export async function registryStats(
 
 function summary({ resource, ...times }: ResourceDocument, time: 'created' | 'updated'): JsonObject {
   const { $id, title, description, version, 'meta:resourceType': type, 'meta:altId': altId } = resource
-  const common = { title, description, 'meta:resourceType': type, [`meta:${time}`]: new Date(times[time]).toUTCString() }
+  const common = {
+    title,
+    description,
+    'meta:resourceType': type,
+    [`meta:${time}`]: new Date(times[time]).toUTCString(),
+  }
   return { ...common, $id, 'meta:altId': altId, version }
 }
 

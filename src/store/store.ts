@@ -175,6 +175,19 @@ export interface ObservedRecord {
   readonly body: string | null
   /** Equal hashes mean equal bodies. */
   readonly contentHash: string | null
+  /** JSON text of the row that the flow's mapping made of it; null without a mapping. */
+  readonly mapped?: string | null
+}
+
+/** A record that the flow's mapping refused: it is kept beside the run and does not reach the dataset. */
+export interface RefusedRecord {
+  /** Counts from 1 in each run. */
+  readonly number: number
+  readonly objectId: string | null
+  /** JSON text of the source form. */
+  readonly body: string
+  /** JSON text: why, as a list of `{path, message}`. */
+  readonly reasons: string
 }
 
 export interface DeliverRequest {
@@ -191,8 +204,10 @@ export interface DeliverResult {
   readonly created: number
   readonly updated: number
   readonly deleted: number
-  /** Unchanged, older than what is stored, or delivered by this run already. */
+  /** Unchanged, or older than what is stored. */
   readonly skipped: number
+  /** Delivered by this run already. */
+  readonly repeated: number
   /** UTF-8 bytes of the bodies written. */
   readonly bytes: number
   readonly lastSequence: number
@@ -208,6 +223,8 @@ export interface DeliveredRecord {
   /** ms since the epoch. */
   readonly observedAt: number
   readonly body: string | null
+  /** JSON text of the mapped row; null without a mapping and on a delete. */
+  readonly mapped: string | null
 }
 
 export interface ObjectPosition {
@@ -228,6 +245,12 @@ export interface RecordStore {
   deliver(request: DeliverRequest): Promise<DeliverResult>
   /** A page of the delivery log, in order, after `afterSequence`. Costs the same at any depth. */
   delivered(runNo: number, afterSequence: number, limit: number): Promise<readonly DeliveredRecord[]>
+  /** Keeps the records that a run's mapping refused, in the transaction that stores the rest of their page. */
+  refuse(runNo: number, records: readonly RefusedRecord[]): Promise<void>
+  /** The records that a run has refused, after `afterNumber`. */
+  refused(runNo: number, afterNumber: number, limit: number): Promise<readonly RefusedRecord[]>
+  /** Forgets what a run has refused, before it reads its window anew. */
+  forgetRefused(runNo: number): Promise<void>
   /** The newest version of every object of a dataset, ordered by object id (by bytes), after `after`. */
   current(
     dataSetNo: number,

@@ -643,10 +643,18 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
 
       test('are delivered in order, numbered without gaps', async () => {
         const first = await deliver({ records: [upsert('b', '{"n":1}'), upsert('a', '{"ü":2}')] })
-        expect(first).toEqual({ created: 2, updated: 0, deleted: 0, skipped: 0, bytes: 15, lastSequence: 2 })
+        expect(first).toEqual({
+          created: 2,
+          updated: 0,
+          deleted: 0,
+          skipped: 0,
+          repeated: 0,
+          bytes: 15,
+          lastSequence: 2,
+        })
         const second = await deliver({ lastSequence: 2, observedAt: 101, records: [upsert('c', '3')] })
         expect(second.lastSequence).toBe(3)
-        const common = { runNo: 1, resourcePath: 'charges', operation: 'upsert' }
+        const common = { runNo: 1, resourcePath: 'charges', operation: 'upsert', mapped: null }
         expect(await store.records.delivered(1, 0, 10)).toEqual([
           { ...common, sequence: 1, objectId: 'b', observedAt: 100, body: '{"n":1}' },
           { ...common, sequence: 2, objectId: 'a', observedAt: 100, body: '{"ü":2}' },
@@ -668,7 +676,15 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
       test('are skipped when they are unchanged', async () => {
         await deliver({ records: [upsert('a', '1')] })
         const result = await deliver({ runNo: 2, observedAt: 101, records: [upsert('a', '1')] })
-        expect(result).toEqual({ created: 0, updated: 0, deleted: 0, skipped: 1, bytes: 0, lastSequence: 0 })
+        expect(result).toEqual({
+          created: 0,
+          updated: 0,
+          deleted: 0,
+          skipped: 1,
+          repeated: 0,
+          bytes: 0,
+          lastSequence: 0,
+        })
         expect(await store.records.delivered(2, 0, 10)).toEqual([])
         expect((await store.records.current(1, null, 1, false))[0]).toMatchObject({ runNo: 1, observedAt: 100 })
       })
@@ -685,8 +701,12 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
 
       test('are skipped when the stored version was observed later', async () => {
         await deliver({ observedAt: 200, records: [upsert('a', 'new')] })
-        const result = await deliver({ runNo: 2, observedAt: 199, records: [upsert('a', 'old'), remove('a')] })
-        expect(result).toMatchObject({ updated: 0, deleted: 0, skipped: 2 })
+        const result = await deliver({ runNo: 2, observedAt: 199, records: [upsert('a', 'old')] })
+        expect(result).toMatchObject({ updated: 0, skipped: 1 })
+        expect(await deliver({ runNo: 2, observedAt: 199, records: [remove('a')] })).toMatchObject({
+          deleted: 0,
+          skipped: 1,
+        })
         expect(await current()).toEqual([['a', 'new']])
       })
 
@@ -703,23 +723,31 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect((await deliver({ runNo: 2, records: [upsert('a', '2')] })).updated).toBe(1)
       })
 
-      test('are skipped when the same run has delivered them already', async () => {
+      test('are not repeated when the same run has delivered them already', async () => {
         await deliver({ records: [upsert('a', '1')] })
         const again = await deliver({ lastSequence: 1, observedAt: 200, records: [upsert('a', '2'), upsert('b', '1')] })
-        expect(again).toMatchObject({ created: 1, updated: 0, skipped: 1, lastSequence: 2 })
+        expect(again).toMatchObject({ created: 1, updated: 0, skipped: 0, repeated: 1, lastSequence: 2 })
         expect((await store.records.delivered(1, 0, 10)).map(({ objectId }) => objectId)).toEqual(['a', 'b'])
       })
 
       test('count only once when a page repeats them', async () => {
         const result = await deliver({ records: [upsert('a', '1'), upsert('a', '2'), remove('a')] })
-        expect(result).toMatchObject({ created: 1, deleted: 0, skipped: 2, lastSequence: 1 })
+        expect(result).toMatchObject({ created: 1, deleted: 0, skipped: 0, repeated: 2, lastSequence: 1 })
         expect(await current()).toEqual([['a', '1']])
       })
 
       test('leave a tombstone when they are deleted', async () => {
         await deliver({ records: [upsert('a', '1'), upsert('b', '1')] })
         const result = await deliver({ runNo: 2, observedAt: 101, records: [remove('a')] })
-        expect(result).toEqual({ created: 0, updated: 0, deleted: 1, skipped: 0, bytes: 0, lastSequence: 1 })
+        expect(result).toEqual({
+          created: 0,
+          updated: 0,
+          deleted: 1,
+          skipped: 0,
+          repeated: 0,
+          bytes: 0,
+          lastSequence: 1,
+        })
         expect(await current()).toEqual([['b', '1']])
         expect(await current(true)).toEqual([
           ['a', null],
@@ -747,6 +775,24 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await current()).toEqual([])
         expect(await deliver({ runNo: 3, observedAt: 201, records: [upsert('a', '1')] })).toMatchObject({ created: 1 })
         expect(await current()).toEqual([['a', '1']])
+      })
+
+      test('keep the row that a mapping made of them', async () => {
+        await deliver({ records: [{ ...upsert('a', '1'), mapped: '{"x":1}' }] })
+        expect(await store.records.delivered(1, 0, 1)).toMatchObject([{ body: '1', mapped: '{"x":1}' }])
+        expect(await store.records.current(1, null, 1, false)).toMatchObject([{ mapped: '{"x":1}' }])
+      })
+
+      test('that a mapping refused are kept beside the run until they are forgotten', async () => {
+        const refused = [1, 2, 3].map((number) => ({ number, objectId: `r${number}`, body: '{}', reasons: '[]' }))
+        await store.records.refuse(1, refused.slice(0, 2))
+        await store.records.refuse(1, refused.slice(2))
+        expect(await store.records.refused(1, 1, 1)).toEqual([refused[1]])
+        expect(await store.records.refused(1, 0, 10)).toEqual(refused)
+        expect(await store.records.refused(2, 0, 10)).toEqual([])
+        await store.records.forgetRefused(1)
+        expect(await store.records.refused(1, 0, 10)).toEqual([])
+        expect(await current()).toEqual([])
       })
 
       test('without an id are only appended', async () => {
@@ -790,6 +836,7 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
           updated: 0,
           deleted: 0,
           skipped: 0,
+          repeated: 0,
           bytes: 0,
           lastSequence: 7,
         })
@@ -836,8 +883,8 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
                 observedAt,
                 records,
               }
-              const { lastSequence, skipped } = await store.records.deliver(request)
-              expect({ lastSequence, skipped }).toEqual(model.deliver(request))
+              const { lastSequence, skipped, repeated } = await store.records.deliver(request)
+              expect({ lastSequence, skipped: skipped + repeated }).toEqual(model.deliver(request))
             }
             const items = await store.records.current(dataSetNo, null, 100, true)
             expect(items.map(({ objectId, body, runNo }) => ({ objectId, body, runNo }))).toEqual(model.current())

@@ -38,6 +38,8 @@ export interface RunCounts {
   readonly updated: number
   readonly deleted: number
   readonly skipped: number
+  /** Refused by the flow's mapping. */
+  readonly failed: number
   readonly inputBytes: number
   readonly outputBytes: number
 }
@@ -48,6 +50,7 @@ export const NO_COUNTS: RunCounts = {
   updated: 0,
   deleted: 0,
   skipped: 0,
+  failed: 0,
   inputBytes: 0,
   outputBytes: 0,
 }
@@ -84,11 +87,20 @@ function toCreatedWindow({ start, end }: RunWindow, overlapSeconds: number): Cre
   return { from: from <= 0 ? null : from, to: Math.ceil(end / 1000) }
 }
 
-/** The checkpoint after a page of the range at `index` was delivered. */
+/** A page that was read. */
+export interface ReadResult {
+  readonly nextCursor: Cursor | null
+  readonly recordCount: number
+  /** How many of them the mapping refused. */
+  readonly failedCount: number
+  readonly inputBytes: number
+}
+
+/** The checkpoint after a page of the range at `index` was delivered. What the run delivered before is not counted again. */
 export function afterPage(
   checkpoint: Checkpoint,
   index: number,
-  page: { readonly nextCursor: Cursor | null; readonly inputBytes: number; readonly recordCount: number },
+  page: ReadResult,
   delivered: DeliverResult,
 ): Checkpoint {
   const { counts } = checkpoint
@@ -98,14 +110,30 @@ export function afterPage(
       at === index ? { ...range, cursor: page.nextCursor, done: page.nextCursor === null } : range,
     ),
     counts: {
-      input: counts.input + page.recordCount,
+      input: counts.input + page.recordCount - delivered.repeated,
       created: counts.created + delivered.created,
       updated: counts.updated + delivered.updated,
       deleted: counts.deleted + delivered.deleted,
       skipped: counts.skipped + delivered.skipped,
+      failed: counts.failed + page.failedCount,
       inputBytes: counts.inputBytes + page.inputBytes,
       outputBytes: counts.outputBytes + delivered.bytes,
     },
+  }
+}
+
+/**
+ * The checkpoint of a run that is triggered again. One that failed while reading goes on where it stopped; one that had
+ * read everything failed by its refused records, so its window is read anew and what it delivered stays delivered.
+ */
+export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
+  if (checkpoint.copiedAt === null) return checkpoint
+  const { created, updated, deleted, outputBytes } = checkpoint.counts
+  return {
+    ...checkpoint,
+    copiedAt: null,
+    ranges: checkpoint.ranges.map((range) => ({ ...range, cursor: null, done: false })),
+    counts: { ...NO_COUNTS, input: created + updated + deleted, created, updated, deleted, outputBytes },
   }
 }
 

@@ -9,6 +9,15 @@ export type RunErrors = readonly { readonly code: string; readonly message: stri
 /** Copying from the source failed. */
 export const COPY_FAILED = 'CONNECTOR-1001-500'
 
+/** Parsing, validating or transforming failed. */
+export const PROMOTION_FAILED = 'CONNECTOR-2001-500'
+
+/** Records could not be mapped. */
+export const MAPPING_FAILED = 'MAPPER-3700-400'
+
+/** Some records were refused, the rest was ingested. */
+const PARTLY_INGESTED = 'INGEST-1212-400'
+
 export interface RunDocumentRequest {
   readonly run: Run
   readonly flow: Flow
@@ -62,7 +71,10 @@ function recordSummary(counts: RunCounts): JsonObject {
     updatedRecordCount: counts.updated,
     deletedRecordCount: counts.deleted,
     skippedRecordCount: counts.skipped,
-    failedRecordCount: 0,
+    failedRecordCount: counts.failed,
+    ...(counts.failed > 0
+      ? { failedInfo: [{ code: MAPPING_FAILED, message: refusedMessage(counts), count: counts.failed }] }
+      : {}),
     ...(counts.skipped > 0
       ? { skippedInfo: [{ code: 'UNCHANGED', message: 'In the dataset already, unchanged.', count: counts.skipped }] }
       : {}),
@@ -132,9 +144,9 @@ function promotionActivity(
     latencySummary: {},
     sizeSummary: { inputBytes: counts.outputBytes, outputBytes: counts.outputBytes },
     recordSummary: {
-      inputRecordCount: outputCount(counts),
+      inputRecordCount: outputCount(counts) + counts.failed,
       outputRecordCount: outputCount(counts),
-      failedRecordCount: 0,
+      failedRecordCount: counts.failed,
     },
     fileSummary: { ...NO_FILES, extensions: { manifest: { fileInfo: `${batchMeta}input_files` } } },
     statusSummary: {
@@ -145,13 +157,23 @@ function promotionActivity(
           failedRecords: `${batchMeta}row_errors`,
           sampleErrors: `${batchMeta}row_error_samples.json`,
         },
-        errors: [],
+        errors: refusals(counts),
       },
     },
     targetInfo: [
       { id: flow.targetConnectionIds[0], type: 'TargetConnection', reference: { type: 'Batch', ids: [batchId] } },
     ],
   }
+}
+
+function refusals(counts: RunCounts): JsonObject[] {
+  if (counts.failed === 0) return []
+  const message = refusedMessage(counts)
+  return [PARTLY_INGESTED, MAPPING_FAILED].map((code) => ({ code, recordCount: counts.failed, message }))
+}
+
+export function refusedMessage({ failed, input }: RunCounts): string {
+  return `The mapping refused ${failed} of ${input} records; the batch's row_errors say why.`
 }
 
 function outputCount(counts: RunCounts): number {

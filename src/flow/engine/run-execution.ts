@@ -1,35 +1,26 @@
-import { hash } from 'node:crypto'
 import { ulid } from 'ulid'
+import { FlowServiceError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
-import {
-  FatalSourceError,
-  RetriableSourceError,
-  type Page,
-  type Source,
-  type SourceRecord,
-} from '../../plugins/plugin.ts'
-import type { ObservedRecord, RunState, RunStatus, StoredEntity, StoreScope } from '../../store/store.ts'
+import { FatalSourceError, RetriableSourceError, type Page, type Source } from '../../plugins/plugin.ts'
+import type { RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import { openSource } from '../open-source.ts'
-import { createEtag } from '../etag.ts'
-import type { Flow, LastRunDetails, Run } from '../types.ts'
-import { backoffMs } from './backoff.ts'
-import { afterPage, parseCheckpoint, planRun, type Checkpoint } from './checkpoint.ts'
-import { COPY_FAILED, runDocument, type RunErrors } from './run-document.ts'
+import { MissingMappingError } from '../row-mapper.ts'
+import type { Flow, Run } from '../types.ts'
+import { afterPage, parseCheckpoint, planRun, type Checkpoint, type ReadRange, type RunWindow } from './checkpoint.ts'
+import { observePage } from './observe-page.ts'
+import { GaveUpError, Patience, Stopped } from './patience.ts'
+import { promotionOutcome } from './promotion.ts'
+import { COPY_FAILED, type RunErrors } from './run-document.ts'
 import type { RunEngineOptions, StopSignals } from './run-engine.ts'
-import { loadParts, MissingPartError, type RunParts } from './run-parts.ts'
+import { isStillJoined, loadParts, MissingPartError, type RunParts } from './run-parts.ts'
 import { positionAfterRun, windowOf } from './run-window.ts'
+import { RunWriter } from './run-writer.ts'
 import { DeadlineError, withDeadline } from './with-deadline.ts'
 
 /** No answer takes longer; one that still trickles in by then is given up and asked for again. */
 const LONGEST_READ_MS = 120_000
 const PAGE_SIZE = 100
-
-/** The run stops here without having ended: the host shuts down, or somebody else ended the run. */
-class Stopped extends Error {}
-
-/** No progress for longer than the run may wait. */
-class GaveUpError extends Error {}
 
 export interface RunExecutionRequest {
   readonly context: FlowContext
@@ -45,44 +36,42 @@ interface ReadAhead {
   readonly page: Page
 }
 
-/** What a transaction wrote; it counts once committed. */
-interface Saved {
-  readonly state: RunState
-  readonly run: StoredEntity<Run>
-}
-
 /** One stretch of work on one run, from its checkpoint to its end or to the host's. */
 export class RunExecution {
-  readonly #context: FlowContext
-  readonly #options: RunEngineOptions
-  readonly #stop: StopSignals
-  readonly #flow: StoredEntity<Flow>
+  readonly #request: RunExecutionRequest
   readonly #log: Logger
-  /** As last committed. */
-  #run: StoredEntity<Run>
-  #state: RunState
-  #resourcePath = ''
-  #lastProgressAt: number
+  readonly #patience: Patience
+  readonly #writer: RunWriter
+  #parts: RunParts | null = null
 
-  constructor({ context, options, stop, state, run, flow }: RunExecutionRequest) {
-    this.#context = context
-    this.#options = options
-    this.#stop = stop
-    this.#state = state
-    this.#run = run
-    this.#flow = flow
+  constructor(request: RunExecutionRequest) {
+    const { context, options, stop, state, run, flow } = request
+    const { store, clock } = context
+    const { giveUpMs, publicUrl, random = Math.random } = options
+    this.#request = request
     this.#log = context.logger.child({ runId: run.id, flowId: flow.id })
-    this.#lastProgressAt = context.clock.now()
+    this.#patience = new Patience({
+      clock,
+      giveUpMs,
+      random,
+      stop: stop.gentle,
+      onRetry: (retry) => {
+        this.#log.warn({ resourcePath: this.#resourcePath, ...retry }, 'retry')
+        options.observer?.retried(this.#resourcePath)
+      },
+    })
+    this.#writer = new RunWriter({ store, clock, patience: this.#patience, publicUrl, state, run, flow })
   }
 
   async execute(): Promise<void> {
+    const { context, run, flow } = this.#request
     try {
-      const parts = await loadParts(this.#context, this.#run, this.#flow)
-      this.#resourcePath = parts.resource.resourcePath
+      const parts = await loadParts(context, run, flow)
+      this.#parts = parts
       const planned = await this.#plan(parts)
-      const source = openSource(this.#context, parts.base, parts.sourceConnection.document.params)
+      const source = openSource(context, parts.base, parts.sourceConnection.document.params)
       const copied = await this.#copy(source, parts, planned)
-      await this.#succeed(parts, copied)
+      await this.#promote(parts, copied)
     } catch (error) {
       if (error instanceof Stopped) return
       await this.#fail(error)
@@ -91,17 +80,12 @@ export class RunExecution {
 
   /** Fixes the window of a new run; a resumed one keeps its own. */
   async #plan(parts: RunParts): Promise<Checkpoint> {
-    const now = this.#context.clock.now()
-    const checkpoint = await this.#write(async (scope) => {
-      await this.#assertStillOurs(scope)
-      const progress = await scope.progress.get(this.#flow.no)
-      const planned =
-        this.#state.checkpoint === null
-          ? newCheckpoint(parts, progress?.position ?? null, now)
-          : parseCheckpoint(this.#state.checkpoint)
-      const saved = await this.#save(scope, 'inProgress', planned)
-      await this.#showOnFlow(scope, { id: this.#run.id, state: 'inProgress', startedAtUTC: planned.startedAt })
-      return { saved, result: planned }
+    const now = this.#request.context.clock.now()
+    const { checkpoint: stored } = this.#writer.state
+    const checkpoint = await this.#writer.write(async (scope) => {
+      const progress = await scope.progress.get(parts.flow.no)
+      const planned = stored === null ? newCheckpoint(parts, progress?.position ?? null, now) : parseCheckpoint(stored)
+      return { saved: await this.#writer.saveStart(scope, planned), result: planned }
     })
     this.#log.info({ resourcePath: this.#resourcePath, window: checkpoint.window }, 'run started')
     return checkpoint
@@ -110,21 +94,17 @@ export class RunExecution {
   /** Reads every range to its end; the next page is asked for while the one before it is stored. */
   async #copy(source: Source, parts: RunParts, planned: Checkpoint): Promise<Checkpoint> {
     let checkpoint = planned
-    for (const index of planned.ranges.keys()) {
+    for (const [index, first] of planned.ranges.entries()) {
+      let range = first
       let ahead: Promise<ReadAhead> | null = null
-      for (;;) {
-        const range = checkpoint.ranges[index]
-        if (range === undefined || range.done) break
-        if (this.#stop.gentle.aborted) {
-          ahead?.catch(() => {})
-          throw new Stopped()
-        }
-        const { page, observedAt }: ReadAhead = await (ahead ?? this.#read(source, checkpoint, index))
+      while (!range.done) {
+        if (this.#request.stop.gentle.aborted) throw new Stopped()
+        const { page, observedAt }: ReadAhead = await (ahead ?? this.#read(source, range))
         if (page.nextCursor !== null && page.nextCursor === range.cursor) {
           throw new FatalSourceError('request', `The cursor of ${this.#resourcePath} did not advance: ${range.cursor}`)
         }
-        const next = { ...range, cursor: page.nextCursor }
-        ahead = page.nextCursor === null ? null : this.#read(source, withRange(checkpoint, index, next), index)
+        range = { ...range, cursor: page.nextCursor, done: page.nextCursor === null }
+        ahead = range.done ? null : this.#read(source, range)
         // A read that fails while the page before it is stored is looked at in the next turn.
         ahead?.catch(() => {})
         checkpoint = await this.#commit(parts, checkpoint, index, page, observedAt)
@@ -134,14 +114,12 @@ export class RunExecution {
   }
 
   /** One page, however often the source has to be asked. */
-  async #read(source: Source, checkpoint: Checkpoint, index: number): Promise<ReadAhead> {
-    const { clock } = this.#context
-    const range = checkpoint.ranges[index]
-    if (range === undefined) throw new RangeError(`The run has no range ${index}.`)
+  async #read(source: Source, range: ReadRange): Promise<ReadAhead> {
+    const { context, stop } = this.#request
     for (let tries = 1; ; tries++) {
-      const observedAt = clock.now()
+      const observedAt = context.clock.now()
       try {
-        const page = await withDeadline(LONGEST_READ_MS, this.#stop.immediate, (signal) =>
+        const page = await withDeadline(LONGEST_READ_MS, stop.immediate, (signal) =>
           source.readPage({
             resourcePath: this.#resourcePath,
             pass: range.pass,
@@ -153,28 +131,12 @@ export class RunExecution {
         )
         return { page, observedAt }
       } catch (error) {
-        if (this.#stop.immediate.aborted) throw new Stopped()
-        if (error instanceof RetriableSourceError) await this.#pause(tries, error, error.retryAfterMs)
-        else if (error instanceof DeadlineError) await this.#pause(tries, error)
+        if (stop.immediate.aborted) throw new Stopped()
+        if (error instanceof RetriableSourceError) await this.#patience.pause(tries, error, error.retryAfterMs)
+        else if (error instanceof DeadlineError) await this.#patience.pause(tries, error)
         else throw error
       }
     }
-  }
-
-  /** Waits before another try, or gives up when there was no progress for too long. */
-  async #pause(tries: number, cause: Error, retryAfterMs?: number): Promise<void> {
-    const { clock } = this.#context
-    const { giveUpMs, random = Math.random, observer } = this.#options
-    const wait = backoffMs(tries, random(), retryAfterMs)
-    const left = this.#lastProgressAt + giveUpMs - clock.now()
-    if (left <= 0) throw new GaveUpError(`No progress for ${giveUpMs / 1000} s. ${cause.message}`, { cause })
-    this.#log.warn(
-      { resourcePath: this.#resourcePath, tries, waitMs: Math.round(wait), reason: cause.message },
-      'retry',
-    )
-    observer?.retried(this.#resourcePath)
-    await clock.sleep(Math.min(wait, left), this.#stop.gentle)
-    if (this.#stop.gentle.aborted) throw new Stopped()
   }
 
   /** The page's records and the checkpoint after it, both or none. */
@@ -185,129 +147,58 @@ export class RunExecution {
     page: Page,
     observedAt: number,
   ): Promise<Checkpoint> {
-    const records = page.records.map(observe)
-    const inputBytes = records.reduce((bytes, record) => bytes + Buffer.byteLength(record.body ?? ''), 0)
-    const advanced = await this.#write(async (scope) => {
-      await this.#assertStillOurs(scope)
-      const delivered = await scope.records.deliver({
-        target: parts.target,
-        runNo: this.#state.runNo,
-        lastSequence: this.#state.lastSequence,
-        observedAt,
-        records,
-      })
-      const read = { nextCursor: page.nextCursor, inputBytes, recordCount: records.length }
+    const { records, refused, inputBytes } = observePage(page, parts.mapper, checkpoint.counts.failed)
+    const recordCount = page.records.length
+    const read = { nextCursor: page.nextCursor, inputBytes, recordCount, failedCount: refused.length }
+    const advanced = await this.#writer.write(async (scope) => {
+      const { runNo, lastSequence } = this.#writer.state
+      const delivered = await scope.records.deliver({ target: parts.target, runNo, lastSequence, observedAt, records })
+      await scope.records.refuse(runNo, refused)
       const result = afterPage(checkpoint, index, read, delivered)
-      return { saved: await this.#save(scope, 'inProgress', result, { lastSequence: delivered.lastSequence }), result }
+      return { saved: await this.#writer.saveProgress(scope, result, delivered.lastSequence), result }
     })
-    this.#lastProgressAt = this.#context.clock.now()
-    this.#options.observer?.pageCommitted(this.#resourcePath, records.length)
+    this.#patience.progress()
+    this.#request.options.observer?.pageCommitted(this.#resourcePath, recordCount)
     return advanced
   }
 
-  async #succeed(parts: RunParts, checkpoint: Checkpoint): Promise<void> {
-    const closed = { ...checkpoint, copiedAt: checkpoint.copiedAt ?? this.#context.clock.now() }
-    await this.#write(async (scope) => {
-      await this.#assertStillOurs(scope)
-      const progress = await scope.progress.get(this.#flow.no)
-      if (progress !== null) {
-        const position = positionAfterRun(closed.window, parts.schedule, progress.position)
-        await scope.progress.save({ ...progress, position })
-      }
-      return { saved: await this.#end(scope, 'success', closed, []), result: null }
+  /** Everything is read: the run has succeeded unless its mapping refused more records than the flow tolerates. */
+  async #promote(parts: RunParts, copied: Checkpoint): Promise<void> {
+    const checkpoint = { ...copied, copiedAt: copied.copiedAt ?? this.#request.context.clock.now() }
+    const { status, errors } = promotionOutcome(checkpoint.counts, parts.flow.document)
+    await this.#writer.write(async (scope) => {
+      if (status === 'success') await advanceFlow(scope, parts, checkpoint.window)
+      const end = { status, checkpoint, errors, dataSetId: parts.dataSetId }
+      return { saved: await this.#writer.saveEnd(scope, end), result: null }
     })
-    this.#log.info({ resourcePath: this.#resourcePath, counts: closed.counts }, 'run succeeded')
-    this.#options.observer?.runEnded(this.#resourcePath, 'success')
+    this.#log.info({ resourcePath: this.#resourcePath, status, counts: checkpoint.counts }, 'run ended')
+    this.#request.options.observer?.runEnded(this.#resourcePath, status)
   }
 
   /** Ends the run as failed. What it has stored stays; a re-trigger goes on from there. */
   async #fail(cause: unknown): Promise<void> {
     const errors = describeFailure(cause)
-    const unforeseen = !isForeseen(cause)
-    this.#log[unforeseen ? 'error' : 'warn'](
-      { resourcePath: this.#resourcePath, errors, ...(unforeseen ? { err: cause } : {}) },
-      'run failed',
-    )
-    await this.#context.store.transaction(async (scope) => {
-      if (!(await this.#isStillOurs(scope))) return
-      const checkpoint = this.#state.checkpoint === null ? null : parseCheckpoint(this.#state.checkpoint)
-      await this.#end(scope, 'failed', checkpoint, errors)
-    })
-    this.#options.observer?.runEnded(this.#resourcePath, 'failed')
-  }
-
-  async #end(
-    scope: StoreScope,
-    status: 'success' | 'failed',
-    checkpoint: Checkpoint | null,
-    errors: RunErrors,
-  ): Promise<Saved> {
-    const now = this.#context.clock.now()
-    const saved = await this.#save(scope, status, checkpoint, { errors })
-    await this.#showOnFlow(scope, {
-      id: this.#run.id,
-      state: status,
-      startedAtUTC: checkpoint?.startedAt ?? now,
-      completedAtUTC: now,
-    })
-    return saved
-  }
-
-  /** Writes the engine's state and the run's wire form side by side. */
-  async #save(
-    scope: StoreScope,
-    status: RunStatus,
-    checkpoint: Checkpoint | null,
-    { lastSequence = this.#state.lastSequence, errors = [] }: { lastSequence?: number; errors?: RunErrors } = {},
-  ): Promise<Saved> {
-    const state: RunState = {
-      ...this.#state,
-      status,
-      lastSequence,
-      checkpoint: checkpoint === null ? null : JSON.stringify(checkpoint),
+    const fields = { resourcePath: this.#resourcePath, errors }
+    if (isForeseen(cause)) this.#log.warn(fields, 'run failed')
+    else this.#log.error({ ...fields, err: cause }, 'run failed')
+    const { checkpoint: stored } = this.#writer.state
+    const checkpoint = stored === null ? null : parseCheckpoint(stored)
+    const dataSetId = this.#parts?.dataSetId ?? null
+    // The time to wait for the store may be over; then the run is taken up again and fails when the store is back.
+    this.#patience.progress()
+    try {
+      await this.#writer.write(async (scope) => {
+        const end = { status: 'failed', checkpoint, errors, dataSetId } as const
+        return { saved: await this.#writer.saveEnd(scope, end), result: null }
+      })
+      this.#request.options.observer?.runEnded(this.#resourcePath, 'failed')
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error
     }
-    const now = this.#context.clock.now()
-    const publicUrl = this.#options.publicUrl()
-    const flow = this.#flow.document
-    const document = runDocument({ run: this.#run.document, flow, status, checkpoint, errors, now, publicUrl })
-    await scope.runs.save(state)
-    if (status === this.#state.status) {
-      await scope.entities.updateDocument(this.#run.no, document)
-      return { state, run: { ...this.#run, document } }
-    }
-    const etag = createEtag(now)
-    const changed = { ...document, etag, eTag: etag }
-    if (!(await scope.entities.update(this.#run, { etag, document: changed }))) throw new Stopped()
-    return { state, run: { ...this.#run, etag, document: changed } }
   }
 
-  async #showOnFlow(scope: StoreScope, lastRunDetails: LastRunDetails): Promise<void> {
-    const flow = await scope.entities.getByNo(this.#flow.no)
-    if (flow !== null) await scope.entities.updateDocument(flow.no, { ...flow.document, lastRunDetails })
-  }
-
-  async #isStillOurs(scope: StoreScope): Promise<boolean> {
-    const stored = await scope.runs.get(this.#state.runNo)
-    return stored?.status === 'inProgress' || stored?.status === 'scheduled'
-  }
-
-  async #assertStillOurs(scope: StoreScope): Promise<void> {
-    if (!(await this.#isStillOurs(scope))) throw new Stopped()
-  }
-
-  /** One transaction; a store that is locked or full is waited for like a source that does not answer. */
-  async #write<T>(work: (scope: StoreScope) => Promise<{ saved: Saved; result: T }>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        const { saved, result } = await this.#context.store.transaction(work)
-        this.#state = saved.state
-        this.#run = saved.run
-        return result
-      } catch (error) {
-        if (error instanceof Stopped || !(error instanceof Error)) throw error
-        await this.#pause(tries, new Error(`The store cannot be written: ${error.message}`, { cause: error }))
-      }
-    }
+  get #resourcePath(): string {
+    return this.#parts?.resource.resourcePath ?? ''
   }
 }
 
@@ -317,22 +208,23 @@ function newCheckpoint(parts: RunParts, position: number | null, now: number): C
   return planRun({ batchId: ulid(now), now, window, resource: parts.resource, overlap: continues })
 }
 
-function withRange(checkpoint: Checkpoint, index: number, range: Checkpoint['ranges'][number]): Checkpoint {
-  return { ...checkpoint, ranges: checkpoint.ranges.with(index, range) }
+/** Moves the flow's position, unless the flow was pointed at something else while the run was going on. */
+async function advanceFlow(scope: StoreScope, parts: RunParts, window: RunWindow): Promise<void> {
+  const progress = await scope.progress.get(parts.flow.no)
+  if (progress === null || !(await isStillJoined(scope, parts))) return
+  const position = positionAfterRun(window, parts.schedule, progress.position)
+  await scope.progress.save({ ...progress, position })
 }
 
-function observe({ id, record }: SourceRecord): ObservedRecord {
-  const body = JSON.stringify(record)
-  return { objectId: id, operation: 'upsert', body, contentHash: hash('sha256', body, 'base64') }
-}
+const FORESEEN = [FatalSourceError, GaveUpError, MissingPartError, MissingMappingError, FlowServiceError]
 
-function isForeseen(cause: unknown): boolean {
-  return cause instanceof FatalSourceError || cause instanceof GaveUpError || cause instanceof MissingPartError
+function isForeseen(cause: unknown): cause is Error {
+  return FORESEEN.some((type) => cause instanceof type)
 }
 
 function describeFailure(cause: unknown): RunErrors {
   if (!isForeseen(cause)) return [{ code: COPY_FAILED, message: 'An internal error stopped the run, see the log.' }]
-  const { message } = cause as Error
+  const { message } = cause
   const refused = cause instanceof FatalSourceError
   return [
     { code: COPY_FAILED, message: `Copying from the source failed: ${message}` },

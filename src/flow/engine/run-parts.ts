@@ -1,6 +1,9 @@
+import type { Tenant } from '../../caller.ts'
 import type { SourcePlugin, SourceResource } from '../../plugins/plugin.ts'
-import type { EntityDocument, RecordTarget, RunState, StoredEntity } from '../../store/store.ts'
+import type { EntityDocument, RecordTarget, RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
+import { loadRowMapper, type RowMapper } from '../row-mapper.ts'
+import { resourceOf } from '../open-source.ts'
 import { parseSchedule, type Schedule } from '../schedule.ts'
 import type { BaseConnection, Flow, Run, SourceConnection, TargetConnection } from '../types.ts'
 
@@ -14,6 +17,9 @@ export interface RunParts {
   readonly plugin: SourcePlugin
   readonly resource: SourceResource
   readonly target: RecordTarget
+  readonly dataSetId: string
+  /** Makes the target's rows of the source's records; null when they land as they are. */
+  readonly mapper: RowMapper | null
 }
 
 /** A run cannot start because something that it needs is missing. The message names it. */
@@ -47,14 +53,14 @@ export async function loadParts(
   const targetConnection = await get<TargetConnection>('targetConnections', flow.document.targetConnectionIds[0])
   const base = await get<BaseConnection>('connections', sourceConnection.document.baseConnectionId)
   const { params } = targetConnection.document
-  const dataSet = await get<EntityDocument>('dataSets', params.dataSetId ?? params.datasetId)
+  const dataSet = await get<EntityDocument>('dataSets', params.dataSetId)
 
   const connectionSpecId = sourceConnection.document.connectionSpec.id
   const plugin = context.plugins.get(connectionSpecId)
-  const resourcePath = String(sourceConnection.document.params.resourcePath)
-  const resource = plugin?.resources.find((candidate) => candidate.resourcePath === resourcePath)
+  const resource = plugin && resourceOf(plugin, sourceConnection.document.params)
   if (plugin === undefined || resource === undefined) {
-    throw new MissingPartError(`No source plugin reads ${resourcePath} of connection spec ${connectionSpecId}.`)
+    const { resourcePath } = sourceConnection.document.params
+    throw new MissingPartError(`No source plugin reads ${String(resourcePath)} of connection spec ${connectionSpecId}.`)
   }
   return {
     run,
@@ -64,6 +70,27 @@ export async function loadParts(
     sourceConnection,
     plugin,
     resource,
-    target: { dataSetNo: dataSet.no, connectionSpecId, resourcePath },
+    dataSetId: dataSet.id,
+    mapper: await loadRowMapper(context, flow, dataSet),
+    target: { dataSetNo: dataSet.no, connectionSpecId, resourcePath: resource.resourcePath },
   }
+}
+
+/** False when the flow, its source or its target were pointed at something else since the run started. */
+export async function isStillJoined(scope: StoreScope, parts: RunParts): Promise<boolean> {
+  const { flow, sourceConnection, dataSetId, resource } = parts
+  const now = (await scope.entities.getByNo(flow.no)) as StoredEntity<Flow> | null
+  if (now === null) return false
+  const source = await scope.entities.get(flow, 'sourceConnections', String(now.document.sourceConnectionIds[0]))
+  const target = await scope.entities.get(flow, 'targetConnections', String(now.document.targetConnectionIds[0]))
+  const { params } = (target?.document ?? { params: {} }) as Pick<TargetConnection, 'params'>
+  return (
+    source?.id === sourceConnection.id &&
+    resourceOf(parts.plugin, (source.document as SourceConnection).params)?.resourcePath === resource.resourcePath &&
+    params.dataSetId === dataSetId
+  )
+}
+
+export function tenantOf({ orgId, sandboxName, document }: StoredEntity<Run>): Tenant {
+  return { orgId, sandboxName, sandboxId: document.sandboxId }
 }

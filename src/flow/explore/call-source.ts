@@ -52,6 +52,7 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function refused(error: FatalSourceError): FlowServiceError {
+  if (error.code !== undefined) return new FlowServiceError(error.code, error.message, { cause: error })
   const told = error.status === undefined || error.message.includes(String(error.status))
   const status = told ? '' : ` with status ${error.status}`
   return new FlowServiceError('1100-400', `The call to the flow provider was refused${status}: ${error.message}`, {

@@ -3,10 +3,10 @@ import { FlowServiceError, notFound } from '../../errors.ts'
 import { isJsonObject } from '../../json.ts'
 import type { JsonObject, JsonValue } from '../../json.ts'
 import { FatalSourceError } from '../../plugins/plugin.ts'
-import type { Source, SourceResource } from '../../plugins/plugin.ts'
+import type { Source, SourcePlugin, SourceResource } from '../../plugins/plugin.ts'
 import type { StoredEntity } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
-import { connectionSpecId, openSource, pluginOf } from '../open-source.ts'
+import { connectionSpecId, openSource, pluginOf, resourceOf } from '../open-source.ts'
 import { callSource } from './call-source.ts'
 import type { SourceCallLimits } from './call-source.ts'
 import { inferSchema, withoutNulls } from './infer-schema.ts'
@@ -86,20 +86,16 @@ export function createExploreService(context: FlowContext, limits: SourceCallLim
       objectType === 'table'
         ? { ...sourceParams, resourcePath: present(object, 'object', objectType) }
         : present(sourceParams ?? ownParams, 'sourceParams', objectType)
-    const resource = chosenResource(connection, plugin.resources, params)
+    const resource = chosenResource(connection, plugin, params)
     const records = await sample(openSource(context, connection, params), resource)
     return {
       format: 'hierarchical',
-      schema: records.length === 0 ? resource.builtInSchema : inferSchema(records),
+      schema: resource.declaredSchema ?? (records.length === 0 ? resource.builtInSchema : inferSchema(records)),
       ...(preview ? { data: records.slice(0, PREVIEW_SIZE).map(withoutNulls) } : {}),
     }
   }
 
-  function chosenResource(
-    connection: StoredEntity,
-    resources: readonly SourceResource[],
-    params: JsonObject,
-  ): SourceResource {
+  function chosenResource(connection: StoredEntity, plugin: SourcePlugin, params: JsonObject): SourceResource {
     const faults = specs.connectionSpec(connectionSpecId(connection))?.validateParams(params) ?? []
     const [first] = faults
     if (first !== undefined) {
@@ -107,9 +103,9 @@ export function createExploreService(context: FlowContext, limits: SourceCallLim
         faults: faults.map(({ path, message }) => ({ path, message })),
       })
     }
-    const resource = resources.find(({ resourcePath }) => resourcePath === params['resourcePath'])
+    const resource = resourceOf(plugin, params)
     if (resource === undefined) {
-      const known = resources.map(({ resourcePath }) => resourcePath).join(', ')
+      const known = plugin.resources.map(({ resourcePath }) => resourcePath).join(', ')
       throw new FlowServiceError('1312-400', `resourcePath names no resource of this source; one of ${known}.`)
     }
     return resource

@@ -327,7 +327,16 @@ function byPrecedence(operands: readonly Expression[], operators: readonly Binar
   return values[0] as Expression
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', f: '\f', b: '\b', '"': '"', "'": "'", '\\': '\\' }
+const ESCAPES: Readonly<Record<string, string>> = {
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  f: '\f',
+  b: '\b',
+  '"': '"',
+  "'": "'",
+  '\\': '\\',
+}
 
 /** The text of a quoted literal. An escape that means nothing stays as written, so that `"\d"` is a usable pattern. */
 function unquote(quoted: string): string {

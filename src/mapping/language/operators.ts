@@ -141,7 +141,11 @@ export const BINARY_OPERATORS: readonly BinaryOperator[] = [
     ['*', 'multiply', 10, 'Product of two numbers.', '2 * 3'],
     onNumbers((left, right) => left * right),
   ),
-  binary(['/', 'divide', 10, 'Quotient of two numbers, with its fraction: 1 / 2 is 0.5.', '1 / 2'], onNumbers(divide), 'div'),
+  binary(
+    ['/', 'divide', 10, 'Quotient of two numbers, with its fraction: 1 / 2 is 0.5.', '1 / 2'],
+    onNumbers(divide),
+    'div',
+  ),
   binary(['%', 'mod', 10, 'Remainder of a division.', '5 % 2'], onNumbers(remainder), 'mod'),
 ]
 

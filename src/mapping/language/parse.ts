@@ -43,7 +43,9 @@ function parseWith<T>(text: string, rule: () => T): T {
   const { tokens, errors } = lexer.tokenize(text)
   const [lexerError] = errors
   if (lexerError !== undefined) {
-    throw new ExpressionError(`the character ${quote(text, lexerError.offset)} at ${lexerError.offset + 1} fits nothing`)
+    throw new ExpressionError(
+      `the character ${quote(text, lexerError.offset)} at ${lexerError.offset + 1} fits nothing`,
+    )
   }
   checkSize(tokens)
   parser.input = tokens

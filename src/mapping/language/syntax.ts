@@ -19,8 +19,18 @@ export type Expression =
   | { readonly kind: 'access'; readonly of: Expression | null; readonly segments: readonly Segment[] }
   | { readonly kind: 'call'; readonly name: string; readonly isMethod: boolean; readonly args: readonly Expression[] }
   | { readonly kind: 'unary'; readonly operator: UnaryOperator; readonly operand: Expression }
-  | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression }
+  | {
+      readonly kind: 'binary'
+      readonly operator: BinaryOperator
+      readonly left: Expression
+      readonly right: Expression
+    }
   /** `condition ? yes : no`; `yes` null: the condition's own value. */
-  | { readonly kind: 'choice'; readonly condition: Expression; readonly yes: Expression | null; readonly no: Expression }
+  | {
+      readonly kind: 'choice'
+      readonly condition: Expression
+      readonly yes: Expression | null
+      readonly no: Expression
+    }
   | { readonly kind: 'array'; readonly items: readonly Expression[] }
   | { readonly kind: 'object'; readonly members: readonly (readonly [name: string, value: Expression])[] }

@@ -3,9 +3,10 @@ import type { TokenType } from 'chevrotain'
 import { BINARY_OPERATORS, UNARY_OPERATORS } from './operators.ts'
 
 /** Words that a path segment must write as `${word}`. */
-export const RESERVED_WORDS: readonly string[] = (
-  'new mod or break var lt for false while eq gt div not null continue else and ne true le if ge return _errors'
-).split(' ')
+export const RESERVED_WORDS: readonly string[] =
+  'new mod or break var lt for false while eq gt div not null continue else and ne true le if ge return _errors'.split(
+    ' ',
+  )
 
 export const Blank = createToken({ name: 'Blank', pattern: /[ \t\r\n\f]+/, group: Lexer.SKIPPED })
 const IDENTIFIER = /[\p{L}_$][\p{L}\p{Nd}_$]*/uy
@@ -21,7 +22,10 @@ export const Identifier = createToken({
 /** `${First Name}`: any text as one path segment. */
 export const Escaped = createToken({ name: 'Escaped', pattern: /\$\{[^{}]+\}/ })
 /** Java's suffixes for number types are taken and mean nothing. */
-export const NumberLiteral = createToken({ name: 'Number', pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[lLfFdDbBhH]\b)?/ })
+export const NumberLiteral = createToken({
+  name: 'Number',
+  pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[lLfFdDbBhH]\b)?/,
+})
 export const TextLiteral = createToken({ name: 'Text', pattern: /"(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*'/ })
 
 const punctuation = (name: string, pattern: string) => createToken({ name, pattern })
@@ -66,14 +70,17 @@ const wordOperators = [
   ...prefixes.flatMap(({ word }) => (word === undefined ? [] : [keyword(word, [Prefix])])),
 ]
 
-const named = [True, False, Null, If, Else, ...wordOperators]
-const unused = RESERVED_WORDS.filter((word) => !named.some(({ PATTERN }) => PATTERN === word)).map((word) => keyword(word))
+const used = [True, False, Null, If, Else, ...wordOperators]
+const unused = RESERVED_WORDS.filter((word) => !used.some(({ PATTERN }) => PATTERN === word)).map((word) =>
+  keyword(word),
+)
+// The lexer takes the first that fits: `new` must be tried before `ne`.
+const keywords = [...used, ...unused].sort((a, b) => String(b.PATTERN).length - String(a.PATTERN).length)
 
 export const TOKENS: TokenType[] = [
   Blank,
   Escaped,
-  ...named,
-  ...unused,
+  ...keywords,
   Identifier,
   NumberLiteral,
   TextLiteral,

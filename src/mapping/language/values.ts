@@ -109,7 +109,9 @@ export function areEqual(left: Value, right: Value, budget: Budget, depth = 0): 
     return a !== null && a === b
   }
   if (isArrayValue(left) && isArrayValue(right)) {
-    return left.length === right.length && left.every((item, at) => areEqual(item, right[at] ?? null, budget, depth + 1))
+    return (
+      left.length === right.length && left.every((item, at) => areEqual(item, right[at] ?? null, budget, depth + 1))
+    )
   }
   if (!isObjectValue(left) || !isObjectValue(right)) return false
   const names = Object.keys(left)

@@ -20,9 +20,13 @@ export function elementsAt(document: JsonValue, path: ContentPath): readonly Jso
   for (const name of path.names) {
     value = isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
     if (value === undefined) {
-      throw new FatalSourceError('request', `The path attribute ${name} of ${path.text} does not exist in the answer.`, {
-        code: '1313-400',
-      })
+      throw new FatalSourceError(
+        'request',
+        `The path attribute ${name} of ${path.text} does not exist in the answer.`,
+        {
+          code: '1313-400',
+        },
+      )
     }
   }
   if (Array.isArray(value)) return value

@@ -28,7 +28,10 @@ export function parsePath(text: string): JsonPath {
 export function parseNames(text: string): readonly string[] {
   compile(text)
   const names: string[] = []
-  let rest = rooted(text).slice(1).trim().replace(/\[\*\]$/, '')
+  let rest = rooted(text)
+    .slice(1)
+    .trim()
+    .replace(/\[\*\]$/, '')
   while (rest !== '') {
     const [taken, dotted, single, double] = NAME.exec(rest) ?? []
     const name = dotted ?? single ?? double

@@ -115,7 +115,8 @@ const PAGINATORS: Readonly<Record<PaginationType, Paginator>> = {
 /** What asks for the page at `position`. */
 export function pageParameters(pagination: Pagination, position: Position | null): PageParameters {
   const { url = null, query = [], headers = [] } = PAGINATORS[pagination.type].request(pagination, position)
-  const limit = pagination.limit === null || url !== null ? [] : [[pagination.limit.name, pagination.limit.value] as const]
+  const limit =
+    pagination.limit === null || url !== null ? [] : [[pagination.limit.name, pagination.limit.value] as const]
   return { url, query: [...limit, ...query], headers }
 }
 

@@ -115,7 +115,18 @@ export const initialSchema: Migration = {
       .addColumn('operation', 'text', (column) => column.notNull())
       .addColumn('observed_at', 'bigint', (column) => column.notNull())
       .addColumn('body', 'text')
+      .addColumn('mapped', 'text')
       .addPrimaryKeyConstraint('deliveries_key', ['run_no', 'sequence'])
+      .execute()
+
+    await db.schema
+      .createTable('refused_records')
+      .addColumn('run_no', 'bigint', (column) => column.notNull())
+      .addColumn('number', 'bigint', (column) => column.notNull())
+      .addColumn('object_id', 'text')
+      .addColumn('body', 'text', (column) => column.notNull())
+      .addColumn('reasons', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('refused_records_key', ['run_no', 'number'])
       .execute()
 
     await db.schema

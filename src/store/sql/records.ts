@@ -27,6 +27,7 @@ const DELIVERY_COLUMNS = [
   'operation',
   'observed_at',
   'body',
+  'mapped',
 ] as const satisfies readonly (keyof DeliveryTable)[]
 
 type ObjectRow = Selectable<ObjectTable>
@@ -90,6 +91,38 @@ export function createRecordStore(db: Database, texts: QueryTexts): RecordStore 
       }))
     },
 
+    async refuse(runNo, records) {
+      const rows = records.map(({ number, objectId, body, reasons }) => ({
+        run_no: runNo,
+        number,
+        object_id: objectId,
+        body,
+        reasons,
+      }))
+      for (const chunk of chunksOf(rows)) await db.insertInto('refused_records').values(chunk).execute()
+    },
+
+    async refused(runNo, afterNumber, limit) {
+      const rows = await db
+        .selectFrom('refused_records')
+        .selectAll()
+        .where('run_no', '=', runNo)
+        .where('number', '>', afterNumber)
+        .orderBy('number')
+        .limit(limit)
+        .execute()
+      return rows.map((row) => ({
+        number: row.number,
+        objectId: row.object_id,
+        body: row.body,
+        reasons: row.reasons,
+      }))
+    },
+
+    async forgetRefused(runNo) {
+      await db.deleteFrom('refused_records').where('run_no', '=', runNo).execute()
+    },
+
     fixPageEnd(runNo, afterSequence, limit, endSequence) {
       return atomically(db, async (db) => {
         await db
@@ -131,19 +164,19 @@ function planPage(request: DeliverRequest, recordSetNo: number, stored: Readonly
   const deliveries: DeliveryRow[] = []
   const objects: ObjectRow[] = []
   const confirmed: string[] = []
-  const counts = { created: 0, updated: 0, deleted: 0, skipped: 0 }
+  const counts = { created: 0, updated: 0, deleted: 0, skipped: 0, repeated: 0 }
   let bytes = 0
   let sequence = request.lastSequence
   const seen = new Set<string>()
 
-  for (const { objectId, operation, body, contentHash } of request.records) {
+  for (const { objectId, operation, body, contentHash, mapped = null } of request.records) {
     const known = objectId === null ? undefined : stored.get(objectId)
     const isRepeated = objectId !== null && seen.has(objectId)
     if (objectId !== null) seen.add(objectId)
-    const outcome = isRepeated ? 'skipped' : outcomeOf(request, operation, contentHash, known)
+    const outcome = isRepeated ? 'repeated' : outcomeOf(request, operation, contentHash, known)
     if (outcome === 'confirmed') confirmed.push(objectId!)
-    if (outcome === 'confirmed' || outcome === 'skipped') {
-      counts.skipped += 1
+    if (outcome === 'confirmed' || outcome === 'skipped' || outcome === 'repeated') {
+      counts[outcome === 'repeated' ? 'repeated' : 'skipped'] += 1
       continue
     }
     counts[outcome] += 1
@@ -157,6 +190,7 @@ function planPage(request: DeliverRequest, recordSetNo: number, stored: Readonly
       operation,
       observed_at: observedAt,
       body,
+      mapped,
     })
     if (objectId === null) continue
     objects.push({
@@ -178,9 +212,10 @@ function outcomeOf(
   operation: DeliveryRow['operation'],
   contentHash: string | null,
   known: StoredObject | undefined,
-): 'created' | 'updated' | 'deleted' | 'confirmed' | 'skipped' {
+): 'created' | 'updated' | 'deleted' | 'confirmed' | 'skipped' | 'repeated' {
   if (!known) return operation === 'delete' ? 'skipped' : 'created'
-  if (known.run_no === runNo || observedAt < known.observed_at) return 'skipped'
+  if (known.run_no === runNo) return 'repeated'
+  if (observedAt < known.observed_at) return 'skipped'
   if (operation === 'delete') return known.deleted ? 'skipped' : 'deleted'
   // At the same time the tombstone wins: only something newer brings an object back.
   if (known.deleted) return observedAt > known.observed_at ? 'created' : 'skipped'
@@ -318,6 +353,7 @@ async function deleteRecordSet(db: Database, recordSetNo: number): Promise<void>
     .execute()
   for (const { run_no } of runs) {
     await db.deleteFrom('deliveries').where('run_no', '=', run_no).where('record_set_no', '=', recordSetNo).execute()
+    await db.deleteFrom('refused_records').where('run_no', '=', run_no).execute()
     await db.deleteFrom('page_ends').where('run_no', '=', run_no).execute()
   }
   await db.deleteFrom('record_set_runs').where('record_set_no', '=', recordSetNo).execute()
@@ -347,6 +383,7 @@ const DELIVERED_COLUMNS = [
   'deliveries.operation',
   'deliveries.observed_at',
   'deliveries.body',
+  'deliveries.mapped',
 ] as const
 
 function toDeliveredRecord(row: Omit<DeliveryRow, 'record_set_no'> & { resource_path: string }): DeliveredRecord {
@@ -358,6 +395,7 @@ function toDeliveredRecord(row: Omit<DeliveryRow, 'record_set_no'> & { resource_
     operation: row.operation,
     observedAt: row.observed_at,
     body: row.body,
+    mapped: row.mapped,
   }
 }
 

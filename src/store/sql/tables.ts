@@ -11,6 +11,7 @@ export interface Tables {
   record_set_runs: RecordSetRunTable
   objects: ObjectTable
   deliveries: DeliveryTable
+  refused_records: RefusedRecordTable
   page_ends: PageEndTable
   api_clients: ApiClientTable
   sandboxes: SandboxTable
@@ -94,6 +95,15 @@ export interface DeliveryTable {
   operation: RecordOperation
   observed_at: number
   body: string | null
+  mapped: string | null
+}
+
+export interface RefusedRecordTable {
+  run_no: number
+  number: number
+  object_id: string | null
+  body: string
+  reasons: string
 }
 
 export interface PageEndTable {

@@ -1,0 +1,216 @@
+import type { Caller } from '../caller.ts'
+import type { DataAccess, ReadableFile } from '../catalog/files/data-access.ts'
+import { FlowServiceError, notFound } from '../errors.ts'
+import type { Authenticate } from './authentication.ts'
+import { parseStart } from './batch-routes.ts'
+import { pathId } from './entity-routes.ts'
+import { parseLimit } from './list-query.ts'
+import { problemResponse } from './problem.ts'
+import type { ApiRequest, ApiResponse, PublicRequest, PublicRoute, Route } from './route.ts'
+
+const DATA_ACCESS = '/data/foundation/export'
+const LARGEST_PAGE = 100
+
+/** Another spelling of the samples in the documentation. */
+const META_ALIASES: Readonly<Record<string, string>> = { 'row_errors_sample.json': 'row_error_samples.json' }
+/** A folder of the meta files. Records go straight into the dataset, so it is empty. */
+const INPUT_FILES = 'input_files'
+
+export interface DataAccessRoutesOptions {
+  readonly dataAccess: DataAccess
+  /** Base of absolute URLs. */
+  readonly publicUrl: () => string
+}
+
+type Query = Pick<ApiRequest, 'query'>
+
+/** Files of batches, apart from their bytes: those are served by `fileRoutes`. */
+export function dataAccessRoutes({ dataAccess, publicUrl }: DataAccessRoutesOptions): Route[] {
+  const batches = `${DATA_ACCESS}/batches`
+  const preview = async (request: ApiRequest): Promise<ApiResponse> => {
+    const rows = await dataAccess.preview(request.caller, pathId(request))
+    return { status: 200, json: `{"data":[${rows.join(',')}]}` }
+  }
+  return [
+    {
+      method: 'GET',
+      path: `${batches}/:id/files`,
+      handler: async (request) => {
+        const found = await dataAccess.dataSetFiles(request.caller, pathId(request))
+        const items = found.map(({ created, updated, ...file }) => ({
+          ...file,
+          created: String(created),
+          updated: String(updated),
+          isValid: true,
+          _links: { self: { href: `${publicUrl()}${DATA_ACCESS}/files/${file.dataSetFileId}` } },
+        }))
+        return page(request, items, publicUrl() + `${batches}/${pathId(request)}/files`)
+      },
+    },
+    {
+      method: 'GET',
+      path: `${batches}/:id/failed`,
+      handler: async (request) => {
+        const files = await dataAccess.failed(request.caller, pathId(request))
+        return folderOrFile(request, files, publicUrl() + `${batches}/${pathId(request)}/failed`)
+      },
+    },
+    {
+      method: 'GET',
+      path: `${batches}/:id/meta`,
+      handler: async (request) => {
+        const files = await dataAccess.meta(request.caller, pathId(request))
+        const url = publicUrl() + `${batches}/${pathId(request)}/meta`
+        if (pathParameter(request) === INPUT_FILES) return page(request, [], `${url}?path=${INPUT_FILES}`)
+        return folderOrFile(request, files, url, [{ name: INPUT_FILES, length: 0 }])
+      },
+    },
+    { method: 'GET', path: `${DATA_ACCESS}/datasets/:id/preview`, handler: preview },
+    { method: 'GET', path: `${DATA_ACCESS}/dataSets/:id/preview`, handler: preview },
+  ]
+}
+
+/** The files of a dataset file. A public row, because only those see the header `Range`; it checks the API headers itself. */
+export function fileRoutes({
+  dataAccess,
+  publicUrl,
+  authenticate,
+}: DataAccessRoutesOptions & { readonly authenticate: Authenticate }): PublicRoute[] {
+  const path = `${DATA_ACCESS}/files/:id`
+  return [
+    {
+      method: 'GET',
+      path,
+      handler: async (request) => {
+        const caller = await authenticate(distinct(request.headers), request.requestId)
+        try {
+          return await serve(caller, request)
+        } catch (error) {
+          throw ofTenant(error, caller)
+        }
+      },
+    },
+  ]
+
+  async function serve(caller: Caller, request: PublicRequest): Promise<ApiResponse> {
+    const id = pathId(request)
+    const name = pathParameter(request)
+    if (name === undefined) {
+      return folderOrFile(request, await dataAccess.files(caller, id), `${publicUrl()}${DATA_ACCESS}/files/${id}`)
+    }
+    const file = await dataAccess.file(caller, id, name)
+    const { range } = request.headers
+    return fileResponse(caller, file, typeof range === 'string' ? range : undefined)
+  }
+}
+
+/** The named file's content, or the list of all files. */
+function folderOrFile(
+  request: Query,
+  files: readonly ReadableFile[],
+  url: string,
+  folders: readonly { readonly name: string; readonly length: number }[] = [],
+): ApiResponse {
+  const asked = pathParameter(request)
+  if (asked === undefined) {
+    const items = [...files, ...folders].map(({ name, length }) => ({
+      name,
+      length: String(length),
+      _links: { self: { href: `${url}?path=${encodeURIComponent(name)}` } },
+    }))
+    return page(request, items, url)
+  }
+  const name = Object.hasOwn(META_ALIASES, asked) ? META_ALIASES[asked] : asked
+  const file = files.find((one) => one.name === name)
+  if (file === undefined) throw notFound('files', asked)
+  return { status: 200, headers: { 'Content-Type': file.contentType }, raw: file.read() }
+}
+
+/** A part of the list, with a link to the rest when there is one. */
+function page(request: Query, all: readonly object[], url: string): ApiResponse {
+  const value = (name: string) => request.query[name]?.at(-1)
+  const limit = parseLimit(value('limit'), LARGEST_PAGE)
+  const start = parseStart(value('start'))
+  const data = all.slice(start, start + limit)
+  const next = start + limit
+  const link = `${url}${url.includes('?') ? '&' : '?'}start=${next}&limit=${limit}`
+  const links = next < all.length ? { _links: { next: { href: link } } } : {}
+  return { status: 200, body: { data, _page: { limit, count: data.length }, ...links } }
+}
+
+/** The whole file, or the part that `range` asks for. */
+function fileResponse(caller: Caller, file: ReadableFile, range: string | undefined): ApiResponse {
+  const { length, contentType } = file
+  const headers = { 'Content-Type': contentType, 'Accept-Ranges': 'bytes' }
+  const part = parseRange(range, length)
+  if (part === 'unsatisfiable') return unsatisfiable(caller, range ?? '', length)
+  if (part === null) return { status: 200, headers: { ...headers, 'Content-Length': String(length) }, raw: file.read() }
+  const { start, end } = part
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      'Content-Length': String(end - start + 1),
+      'Content-Range': `bytes ${start}-${end}/${length}`,
+    },
+    raw: file.read(start, end),
+  }
+}
+
+interface ByteRange {
+  readonly start: number
+  /** Included. */
+  readonly end: number
+}
+
+/**
+ * Reads `Range` (RFC 9110, 14.2): `bytes=a-b`, `bytes=a-` or `bytes=-n`. Null, the whole file, for a header that is
+ * malformed, of another unit or names several ranges.
+ */
+export function parseRange(header: string | undefined, length: number): ByteRange | 'unsatisfiable' | null {
+  const [, first, last] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '') ?? []
+  if (first === undefined || last === undefined || (first === '' && last === '')) return null
+  if (first === '') {
+    const count = Math.min(Number(last), length)
+    return count === 0 ? 'unsatisfiable' : { start: length - count, end: length - 1 }
+  }
+  const start = Number(first)
+  if (last !== '' && Number(last) < start) return null
+  if (start >= length) return 'unsatisfiable'
+  return { start, end: last === '' ? length - 1 : Math.min(Number(last), length - 1) }
+}
+
+const NOT_SATISFIABLE = '1000-416'
+
+function unsatisfiable({ tenant, requestId }: Caller, range: string, length: number): ApiResponse {
+  const detail = `The range ${range.slice(0, 60)} lies outside of the file, which has ${length} bytes.`
+  const { body } = problemResponse(new FlowServiceError('1452-400', detail), { requestId, tenant })
+  return {
+    status: 416,
+    headers: { 'Content-Range': `bytes */${length}` },
+    body: {
+      ...(body as object),
+      type: `http://ns.adobe.com/aep/errors/FLOW-${NOT_SATISFIABLE}`,
+      errorCode: NOT_SATISFIABLE,
+      title: 'Range Not Satisfiable',
+      status: 416,
+    },
+  }
+}
+
+function pathParameter({ query }: Query): string | undefined {
+  return query['path']?.at(-1)
+}
+
+function distinct(headers: PublicRequest['headers']): Record<string, readonly string[]> {
+  const present = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
+  return Object.fromEntries(present.map(([name, value]) => [name, [value].flat()]))
+}
+
+/** A public row's error does not know the tenant by itself. */
+function ofTenant(error: unknown, { tenant }: Caller): unknown {
+  if (!(error instanceof FlowServiceError) || error.tenant !== undefined) return error
+  const { code, detail, retryAfterSeconds } = error
+  const retry = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
+  return new FlowServiceError(code, detail, { tenant, cause: error, ...retry })
+}
