@@ -92,14 +92,16 @@ export function docsPage(api: ApiDescription): string {
   const entries = Object.entries(paths).flatMap(([path, item]) =>
     METHODS.flatMap((method): Entry[] => {
       const { [method]: operation, parameters = [] } = item
-      return operation
-        ? [{ ...operation, parameters: [...parameters, ...(operation.parameters ?? [])], method, path }]
-        : []
+      if (operation === undefined) return []
+      return [{ ...operation, parameters: [...parameters, ...(operation.parameters ?? [])], method, path }]
     }),
   )
   // Said once at the top instead of at every operation.
   const common = commonReferences(entries)
-  const errors = new Map(entries.flatMap(({ responses = {} }) => Object.entries(responses).flatMap(errorReference)))
+  const errors = Map.groupBy(
+    entries.flatMap(({ responses = {} }) => Object.entries(responses).filter(isShared)).toSorted(),
+    ([, { $ref }]) => $ref,
+  )
   const sections = tags.map(({ name, description }) => {
     const own = entries.filter((entry) => entry.tags?.includes(name))
     const links = own.map((entry) => {
@@ -118,28 +120,26 @@ export function docsPage(api: ApiDescription): string {
 <body><nav>${sections.map(({ link }) => link).join('\n')}<b><a href="#errors">Errors</a></b></nav>
 <main><h1>${escape(info.title)} <small>${escape(info.version ?? '')}</small></h1>${text(info.summary)}
 <p>For tools: <a href="/openapi.json">openapi.json</a></p>${text(info.description)}
-${parametersHtml(
-  'Parameters of nearly every call',
-  [...common].map(($ref) => resolve<Parameter>({ $ref })),
-)}
+${parametersHtml('Parameters of nearly every call', [...common].map(parameterAt))}
 ${sections.map(({ html }) => html).join('\n')}
-<h2 id="errors">Errors</h2>${[...errors].map(([ref, status]) => errorHtml(ref, status)).join('\n')}</main></body></html>
+<h2 id="errors">Errors</h2>${[...errors.values()].map(errorHtml).join('\n')}</main></body></html>
 `
 
   function operationHtml(entry: Entry): string {
     const { operationId, summary, description, security, requestBody, parameters = [], responses = {} } = entry
     const own = parameters.filter(({ $ref }) => $ref === undefined || !common.has($ref)).map(resolve)
-    const named = Object.entries(responses)
+    const answers = Object.entries(responses)
+    const told = answers.filter((answer) => !isShared(answer))
     return `<article id="${escape(operationId)}"><h3><a href="#${escape(operationId)}">${title(entry)}</a></h3>
 ${text(summary)}${text(description)}${security?.length === 0 ? text('Open to everybody, without headers.') : ''}
 ${parametersHtml('Parameters', own)}${requestBody ? messageHtml('Body', requestBody, true) : ''}
-${named.map(([status, answer]) => (errorReference([status, answer]).length > 0 ? '' : messageHtml(`Answer ${status}`, answer))).join('')}
-<p><small>${named.flatMap(errorReference).map(errorLink).join(' ')}</small></p></article>`
+${told.map(([status, answer]) => messageHtml(`Answer ${status}`, answer)).join('')}
+<p><small>${answers.filter(isShared).map(errorLink).join(', ')}</small></p></article>`
   }
 
   function parametersHtml(heading: string, parameters: readonly Parameter[]): string {
     const rows = parameters.map((parameter) => {
-      return rowHtml(`${parameter.name}`, parameter.in, parameter.required, parameter.description, parameter.schema)
+      return rowHtml(parameter.name, parameter.in, parameter.required, parameter.description, parameter.schema)
     })
     return rows.length === 0 ? '' : `<h4>${heading}</h4><table>${rows.join('')}</table>`
   }
@@ -164,16 +164,24 @@ ${named.map(([status, answer]) => (errorReference([status, answer]).length > 0 ?
       })
       const shown = [...(example === undefined ? [] : [{ value: example }]), ...Object.values(examples)].map(resolve)
       const blocks = shown.map(({ summary, value }) => `${text(summary)}<pre>${escape(pretty(type, value))}</pre>`)
-      return `<p><small><code>${escape(type)}</code></small></p><table>${rows.join('')}</table>${blocks.join('')}`
+      const table = rows.length === 0 ? '' : `<table>${rows.join('')}</table>`
+      return `<p><small><code>${escape(type)}</code></small></p>${table}${blocks.join('')}`
     })
     return `<h4>${heading}</h4>${text(description)}${parts.join('')}`
   }
 
-  function errorHtml(ref: string, status: string): string {
-    const codes = JSON.stringify(resolve({ $ref: ref })).match(/"(\d{4}-\d{3}|\d{6})"/g) ?? []
-    const list = [...new Set(codes)].map((code) => `<code>${escape(JSON.parse(code))}</code>`)
-    const codesHtml = list.length > 0 ? `<p>Codes: ${list.join(' ')}</p>` : ''
-    return `<article id="${anchor(ref)}">${messageHtml(`${status} ${nameOf(ref)}`, { $ref: ref })}${codesHtml}</article>`
+  /** One error answer under all statuses that it is sent with, and every code of it that the document speaks of. */
+  function errorHtml(answers: readonly SharedAnswer[]): string {
+    const [[, answer]] = answers as [SharedAnswer]
+    const statuses = new Set(answers.map(([status]) => status))
+    const hasCode = JSON.stringify(resolve(answer)).includes('errorCode')
+    const codes = JSON.stringify(hasCode ? api : resolve(answer)).match(/\b\d{4}-\d{3}\b|(?<=")\d{6}(?=")/g) ?? []
+    const own = [...new Set(codes)].filter((code) =>
+      statuses.has(code.includes('-') ? code.slice(-3) : code.slice(0, 3)),
+    )
+    const list = own.toSorted().map((code) => `<code>${code}</code>`)
+    return `<article id="${errorAnchor(answer)}">${messageHtml(`${[...statuses].join(', ')} ${nameOf(answer)}`, answer)}
+<p>${list.length > 0 ? `Codes: ${list.join(', ')}` : ''}</p></article>`
   }
 
   function parameterAt($ref: string): Parameter {
@@ -195,21 +203,28 @@ function commonReferences(entries: readonly Entry[]): ReadonlySet<string> {
   return new Set(references.filter((one) => references.filter((other) => other === one).length > entries.length / 2))
 }
 
-/** The answers that several operations share are described once: reference and status of such an answer. */
-function errorReference([status, { $ref }]: readonly [string, Message]): [string, string][] {
-  return status >= '400' && $ref !== undefined ? [[$ref, status]] : []
+type SharedAnswer = readonly [status: string, answer: Message]
+
+/** The error answers that several operations share are told once, at the end of the page. */
+function isShared([status, { $ref }]: SharedAnswer): boolean {
+  return status >= '400' && $ref !== undefined
 }
 
-function errorLink([ref, status]: readonly [string, string]): string {
-  return `<a href="#${anchor(ref)}">${status} ${nameOf(ref)}</a>`
+function errorLink([status, answer]: SharedAnswer): string {
+  return `<a href="#${errorAnchor(answer)}">${status} ${nameOf(answer)}</a>`
+}
+
+function errorAnchor(answer: Message): string {
+  return `error-${anchor(nameOf(answer))}`
 }
 
 function title({ method, path }: Entry): string {
   return `<b class="${method}">${method.toUpperCase()}</b> <code>${escape(path)}</code>`
 }
 
-function nameOf(ref: string): string {
-  return escape(ref.split('/').at(-1) ?? '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
+/** The name of a component in words. */
+function nameOf({ $ref = '' }: Described): string {
+  return escape($ref.split('/').at(-1) ?? '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
 }
 
 function anchor(name: string): string {
@@ -233,14 +248,6 @@ function inline(markdown: string): string {
   return html.replaceAll(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>')
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
 function escape(plain: string): string {
-  return plain.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character)
+  return plain.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -156,7 +156,7 @@ const ORDER_FIELDS: Readonly<Record<string, string>> = {
 function parseOrder(text: string | undefined): readonly OrderField[] {
   if (text === undefined) return []
   const [, sign = '', field = ''] = /^([+\- ]?)(.*)$/s.exec(text) ?? []
-  if (/^[^A-Za-z]/.test(field)) {
+  if (/^[^A-Za-z_]/.test(field)) {
     throw new FlowServiceError(
       '1432-400',
       `orderBy is "${text.slice(0, 40)}"; put + or - before the field, or nothing.`,

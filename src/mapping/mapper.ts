@@ -54,8 +54,8 @@ export type MapResult =
 export interface Mapper {
   /** Maps one record, never throws. The result shares nothing with the record. */
   map(record: unknown): MapResult
-  /** The same for showing: what could be mapped beside the errors. */
-  mapPartly(record: unknown): { readonly xdm: JsonObject; readonly errors: readonly MappingError[] }
+  /** The same for showing: what could be mapped beside the errors. `budget` may be shared by several rows. */
+  mapPartly(record: unknown, budget?: Budget): { readonly xdm: JsonObject; readonly errors: readonly MappingError[] }
 }
 
 /** More would not help anybody. */
@@ -76,10 +76,10 @@ export function createMapper(
   const members = undefinedPaths === 'fail' ? 'drop' : 'pass'
   const steps = mappingSet.mappings.map((rule) => compileRule(rule, schema, members))
 
-  function mapPartly(record: unknown) {
+  function mapPartly(record: unknown, budget = new Budget()) {
     const target = new TargetRecord()
     const errors: MappingError[] = []
-    const scope: Scope = { record: record as Value, budget: new Budget(), now, newId }
+    const scope: Scope = { record: record as Value, budget, now, newId }
     for (const step of steps) {
       if (errors.length >= MAX_ERRORS) break
       runStep(step, scope, target, (path, message) => {
@@ -168,8 +168,9 @@ function runStep(
     if (result === NULLIFIED) return target.remove(path)
     if (result === null) return
     if (problem !== null) return refuse(rule.destination, problem.slice(rule.destination.length + 1))
+    const conversion = { members, refuse, budget: scope.budget }
     const make = (value: Value): JsonValue | undefined =>
-      convertValue(flattened(value, extraLevels), type, rule.destination, members, refuse)
+      convertValue(flattened(value, extraLevels), type, rule.destination, conversion)
     target.write(path, result, make)
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error

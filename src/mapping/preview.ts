@@ -3,6 +3,7 @@ import { FlowServiceError } from '../errors.ts'
 import { readMember, typeName } from '../flow/body.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
 import { isJsonObject } from '../json.ts'
+import { Budget, ROW_BUDGET } from './language/budget.ts'
 import { createMapper } from './mapper.ts'
 import { parseMappingSetBody } from './mapping-set-body.ts'
 import { toTransformError } from './transform-error.ts'
@@ -10,6 +11,8 @@ import type { FindSchema, TransformError } from './transform-error.ts'
 
 /** Rows of one preview. */
 export const MAX_PREVIEW_ROWS = 100
+/** What all rows of a preview may cost together. */
+const PREVIEW_BUDGET = 5 * ROW_BUDGET
 
 export interface PreviewRow {
   readonly data: JsonObject
@@ -30,9 +33,10 @@ export async function previewMappingSet(
   const schema = schemaRef.id === '' ? null : await findSchema(schemaRef.id)
   const mapper = createMapper({ mappings: mappings.map(({ rule }) => rule) }, schema, { undefinedPaths: 'pass' })
 
+  const budget = new Budget(PREVIEW_BUDGET)
   const rows: PreviewRow[] = []
   for (const record of Array.isArray(data) ? data : [data]) {
-    const { xdm, errors } = mapper.mapPartly(record)
+    const { xdm, errors } = mapper.mapPartly(record, budget)
     rows.push({
       data: xdm,
       errors: errors.length === 0 ? null : errors.map(({ rule, message }) => toTransformError(rule, message)),

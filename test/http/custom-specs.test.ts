@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { readSpecFile } from '../../src/flow/load-specs.ts'
+import type { JsonObject } from '../../src/json.ts'
 import type { SourceAnswer, SourceRequest, TestSource } from '../plugins/rest/test-source.ts'
 import { startTestSource } from '../plugins/rest/test-source.ts'
 import { create, createDataSet, FLOW_SERVICE, FLOW_SPEC, read, STRIPE_SPEC, targetBody } from '../support/flow-host.ts'
@@ -7,7 +8,7 @@ import { firstRun, pause, recordsOfDataSet, recordsOfRun, runNow, statusOf } fro
 import { ACME, GLOBEX, startTestHost } from '../support/test-host.ts'
 import type { TestApi, TestHost } from '../support/test-host.ts'
 
-const { id: _, ...EXAMPLE } = readSpecFile('specs/examples/mailchimp-members.connection-spec.json')
+const EXAMPLE: JsonObject = readSpecFile('specs/examples/mailchimp-members.connection-spec.json')
 const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 const CONNECTION_SPECS = `${FLOW_SERVICE}/connectionSpecs`
 const FLOW_SPECS = `${FLOW_SERVICE}/flowSpecs`

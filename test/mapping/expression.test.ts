@@ -16,6 +16,8 @@ const record = {
     'First Name': 'Ada',
     new: 'reserved',
     été: 'summer',
+    名前: 'name',
+    𝒜𝓑: 'letters',
   },
 }
 const run = (source: string) => evaluateText(source, record)
@@ -106,6 +108,8 @@ test.each([
   ['data.${First Name}', 'Ada'],
   ['data.${new}', 'reserved'],
   ['data.été', 'summer'],
+  ['data.名前', 'name'],
+  ['data.𝒜𝓑', 'letters'],
   ['split("a b", " ")[1]', 'b'],
   ['{"a": {b: [1, 2]}}.a.b[1]', 2],
   ['data.id.length', null],

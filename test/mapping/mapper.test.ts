@@ -378,6 +378,13 @@ test('a record that is nested without end refuses the row', () => {
   expect(map([['a', 't']], { a: deep })).toEqual([expect.stringContaining('nested more than 100 levels deep')])
 })
 
+test('a row that costs too much is refused', () => {
+  const copies = Array.from({ length: 300 }, (_, number): Row => ['v', `t${number}`])
+  expect(map(copies, { v: Array(10_000).fill(1) })).toEqual(
+    expect.arrayContaining([expect.stringContaining('too many steps')]),
+  )
+})
+
 test('a mapping that cannot be read is refused at once', () => {
   expect(() => createMapper({ mappings: rules([['a b', 't']]) }, null)).toThrow('the source cannot be read')
   expect(() => createMapper({ mappings: rules([['a', 't.for']]) }, null)).toThrow('the destination cannot be read')

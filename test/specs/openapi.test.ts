@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { checkAnswer, faultsOf, METHODS, openapi, pointerTo, resolve, validatorAt } from '../support/openapi-check.ts'
+import {
+  canonicalPath,
+  checkAnswer,
+  faultsOf,
+  METHODS,
+  openapi,
+  pointerTo,
+  resolve,
+  validatorAt,
+} from '../support/openapi-check.ts'
 import type { Operation } from '../support/openapi-check.ts'
 import { startTestHost } from '../support/test-host.ts'
 import type { TestHost } from '../support/test-host.ts'
@@ -31,14 +40,14 @@ const operations: readonly DescribedOperation[] = Object.entries(openapi.paths).
 test('the description has the routes of the host, and no others', () => {
   const described = operations.map(({ method, path }) => `${method} ${path.replaceAll(/\{\w+\}/g, '{}')}`)
   const served = servedRoutes()
-  const alias = served.filter((route) => ALIAS.test(route))
-  // The other spelling of the path is not described; it must have the very same routes.
-  const canonical = alias.map((route) => route.replace(ALIAS, '/catalog/dataSets'))
-  expect(canonical.toSorted()).toEqual(served.filter((route) => route.includes('/catalog/dataSets')).toSorted())
+  const alias = served.filter((route) => canonicalPath(route) !== route)
+  // The other spelling of a path is not described; it must have the very same routes.
+  expect(alias.map(canonicalPath).toSorted()).toEqual(served.filter((route) => DATA_SETS.test(route)).toSorted())
   expect(described.toSorted()).toEqual(served.filter((route) => !alias.includes(route)).toSorted())
 })
 
-const ALIAS = /\/catalog\/datasets(?=\/|$)/
+/** The described spelling of the paths that have two. */
+const DATA_SETS = /\/catalog\/dataSets|\/export\/datasets/
 
 /** What Express routes, `get /path/{}`; the rows that answer 405 have no method. */
 function servedRoutes(): string[] {
@@ -93,7 +102,9 @@ describe('the document', () => {
   })
 
   test('has no reference that leads nowhere and no component that nothing uses', () => {
-    const references = [...nodes()].flatMap(({ value }) => ('$ref' in value ? [String(value['$ref'])] : []))
+    const references = [...nodes()].flatMap(({ pointer, value: { $ref } }) =>
+      typeof $ref === 'string' && !isInExample(pointer) ? [$ref] : [],
+    )
     for (const reference of references) expect(() => resolve(reference.replace(/^#/, ''))).not.toThrow()
     const declared = Object.entries(openapi.components)
       .filter(([kind]) => kind !== 'securitySchemes')
@@ -180,6 +191,11 @@ function* nodes(
   for (const [name, member] of Object.entries(value)) yield* nodes(member, pointer + pointerTo(name))
 }
 
+/** Where a member called `$ref` is data and no reference. */
+function isInExample(pointer: string): boolean {
+  return /^\/components\/examples\/\w+\/value\b|\/example\b/.test(pointer)
+}
+
 /** Where a member called `schema` is data and no part of the description. */
 function isInSchemaOrExample(pointer: string): boolean {
   return /^\/components\/(schemas|examples)\/|\/(schema|example|examples)(\/|$)/.test(pointer)
@@ -257,6 +273,7 @@ const OPERATION = {
     tags: { type: 'array', minItems: 1, items: { type: 'string' } },
     summary: { type: 'string' },
     description: { type: 'string', minLength: 1 },
+    deprecated: { const: true },
     security: { type: 'array', maxItems: 0 },
     parameters: { type: 'array', items: PARAMETER },
     requestBody: {

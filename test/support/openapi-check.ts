@@ -30,7 +30,8 @@ export const openapi: OpenApiDocument = parse(
 )
 
 const SERVICE_ERROR = '/components/schemas/ServiceError'
-const ALIAS = /^\/data\/foundation\/catalog\/datasets(?=\/|$)/
+const REGISTRY_ERROR = '/components/schemas/RegistryError'
+const REGISTRY = '/data/foundation/schemaregistry/'
 
 const validators = createValidators(openapi)
 const validatorsWithoutProjections = createValidators(withoutProjections(openapi))
@@ -43,10 +44,11 @@ const validatorsWithoutProjections = createValidators(withoutProjections(openapi
  *
  * @param path - as requested, with its query
  * @param body - parsed JSON, text where the answer is text, undefined when it is empty
+ * @param type - the media type of the body, where the description has several
  */
-export function checkAnswer(method: string, path: string, status: number, body: unknown): void {
+export function checkAnswer(method: string, path: string, status: number, body: unknown, type?: string): void {
   const call = `${method.toUpperCase()} ${path} answered ${status}`
-  const pointer = schemaOfAnswer(call, method, path, status)
+  const pointer = schemaOfAnswer(call, method, path, status, type)
   if (pointer === null) {
     if (body !== undefined) throw new Error(`${call} with a body, and the description has none: ${show(body)}`)
     return
@@ -103,12 +105,18 @@ function segmentsOf(pointer: string): readonly string[] {
 }
 
 /** Where the schema of the answer's body is; null when the answer has no body. */
-function schemaOfAnswer(call: string, method: string, path: string, status: number): string | null {
+function schemaOfAnswer(
+  call: string,
+  method: string,
+  path: string,
+  status: number,
+  sentType: string | undefined,
+): string | null {
   const found = findOperation(method, path)
   if (found === null) {
     const expected = templateOf(path) === null ? 404 : 405
     if (status !== expected) throw new Error(`${call}; the description has no such operation, so ${expected} was due.`)
-    return SERVICE_ERROR
+    return path.startsWith(REGISTRY) ? REGISTRY_ERROR : SERVICE_ERROR
   }
   const { template, operation } = found
   if (!Object.hasOwn(operation.responses, String(status))) {
@@ -116,13 +124,21 @@ function schemaOfAnswer(call: string, method: string, path: string, status: numb
     throw new Error(`${call}; the description of ${operation.operationId} knows ${known}.`)
   }
   const response = resolve(pointerTo('paths', template, method.toLowerCase(), 'responses', String(status)))
-  const [type] = Object.keys((response.value as { content?: object }).content ?? {})
+  const types = Object.keys((response.value as { content?: object }).content ?? {})
+  const type = types.find((one) => one === sentType) ?? types[0]
   return type === undefined ? null : response.pointer + pointerTo('content', type, 'schema')
+}
+
+/** The described spelling of a path, or of a route: the paths of datasets have two. */
+export function canonicalPath(path: string): string {
+  return path
+    .replace(/(?<=\/data\/foundation\/catalog\/)datasets(?=\/|$)/, 'dataSets')
+    .replace(/(?<=\/data\/foundation\/export\/)dataSets(?=\/|$)/, 'datasets')
 }
 
 /** The described path that fits; a literal segment wins over a parameter. */
 function templateOf(path: string): string | null {
-  const plain = (path.split('?', 1)[0] ?? '').replace(/\/$/, '').replace(ALIAS, '/data/foundation/catalog/dataSets')
+  const plain = canonicalPath((path.split('?', 1)[0] ?? '').replace(/\/$/, ''))
   const segments = plain.split('/')
   const fitting = Object.keys(openapi.paths).filter((template) => {
     const expected = template.split('/')
@@ -152,7 +168,8 @@ function mayBeProjected(path: string): boolean {
 
 /** The document with projections that match nothing, so that lists must hold whole entities. */
 function withoutProjections(document: OpenApiDocument): OpenApiDocument {
-  const schemas = { ...document.components['schemas'], Projection: false, DataSetProjection: false }
+  const projections = { Projection: false, DataSetProjection: false, BatchProjection: false }
+  const schemas = { ...document.components['schemas'], ...projections }
   return { ...document, components: { ...document.components, schemas } }
 }
 

@@ -17,9 +17,10 @@ const ROW_COLUMN = 'row'
 /** A Parquet file needs a column; one of rows without members gets this one, empty. */
 const ID_COLUMN = '_id'
 
-const MEMORY_LIMIT = '200MB'
 /** Rows are held in memory until a row group is full. */
-const ROW_GROUP_BYTES = 24 * 1024 * 1024
+const ROW_GROUP_BYTES = 16 * 1024 * 1024
+/** A conversion that needs more than twice of this fails. */
+const MOST_MEGABYTES = 2048
 const SMALLEST_ROW_GROUP = 2048
 const LARGEST_ROW_GROUP = 122_880
 
@@ -31,31 +32,42 @@ interface Survey {
 }
 
 /** Writes the rows of an NDJSON file into a Parquet file, in their order, with columns that hold all of them. */
-export async function convertToParquet({ source, target, spillFolder }: ConvertRequest): Promise<void> {
-  const survey = await surveyRows(source)
-  const columns = survey.shape.columns()
+export async function convertToParquet(request: ConvertRequest): Promise<void> {
+  const survey = await surveyRows(request.source)
   const database = await DuckDBInstance.create(':memory:', {
     threads: '1',
-    memory_limit: MEMORY_LIMIT,
-    temp_directory: spillFolder,
+    temp_directory: request.spillFolder,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   })
   const connection = await database.connect()
   try {
-    await connection.run(`
-      COPY (
-        SELECT * FROM read_json(${quoteText(source)},
-          format = 'newline_delimited',
-          records = ${columns !== null},
-          columns = ${columnList(columns)},
-          maximum_object_size = ${survey.longestLine + 1024})
-      ) TO ${quoteText(target)}
-      (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupSize(survey)})`)
+    for (let megabytes = leastMemory(survey); ; megabytes *= 2) {
+      await connection.run(`SET memory_limit = '${megabytes}MB'`)
+      try {
+        await connection.run(copyStatement(request, survey))
+        return
+      } catch (error) {
+        if (megabytes >= MOST_MEGABYTES || !/out of memory/i.test(String(error))) throw error
+      }
+    }
   } finally {
     connection.closeSync()
     database.closeSync()
   }
+}
+
+function copyStatement({ source, target }: ConvertRequest, survey: Survey): string {
+  const columns = survey.shape.columns()
+  return `
+    COPY (
+      SELECT * FROM read_json(${quoteText(source)},
+        format = 'newline_delimited',
+        records = ${columns !== null},
+        columns = ${columnList(columns)},
+        maximum_object_size = ${survey.longestLine + 1024})
+    ) TO ${quoteText(target)}
+    (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroupSize(survey)})`
 }
 
 async function surveyRows(file: string): Promise<Survey> {
@@ -82,4 +94,14 @@ function columnList(columns: ReadonlyMap<string, string> | null): string {
 function rowGroupSize({ rows, bytes }: Survey): number {
   const fitting = Math.floor(ROW_GROUP_BYTES / Math.max(1, bytes / Math.max(1, rows)))
   return Math.min(Math.max(fitting, SMALLEST_ROW_GROUP), LARGEST_ROW_GROUP)
+}
+
+/**
+ * MB to begin with: 200 for rows of up to 8 KB, more for larger ones, because a row group has at least 2048 of them. How
+ * much deeply nested rows need shows only when they are read.
+ */
+function leastMemory(survey: Survey): number {
+  const { rows, bytes, longestLine } = survey
+  const groupBytes = bytes * Math.min(1, rowGroupSize(survey) / Math.max(1, rows))
+  return 150 + Math.ceil((3 * groupBytes + 12 * longestLine) / 1e6)
 }

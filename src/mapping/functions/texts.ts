@@ -151,7 +151,7 @@ export const TEXT_FUNCTIONS: readonly FunctionSpec[] = [
       call: ([input, substring, start, occurrence], { budget }) => {
         let at = Math.max(0, Number(start ?? 0)) - 1
         for (let left = Number(occurrence ?? 1); left > 0; left--) {
-          budget.spend(1)
+          budget.spend(10)
           at = String(input).indexOf(String(substring), at + 1)
           if (at < 0) return -1
         }

@@ -5,7 +5,7 @@ export const MAX_TEXT = 262_144
 /** Elements of an array that a function makes. */
 export const MAX_ARRAY = 10_000
 
-/** One unit is about one step of the interpreter; a row's worth is a few tens of milliseconds at worst. */
+/** A unit is a step of the interpreter, four characters or one copied value; all of it is a third of a second at worst. */
 export const ROW_BUDGET = 1_000_000
 
 /** What one row may cost. The language has no loops, so steps and sizes bound the time of every expression. */

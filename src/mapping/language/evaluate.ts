@@ -111,7 +111,7 @@ function parameterAt(spec: FunctionSpec, at: number): Parameter {
 
 /** What it costs to walk over a value once. */
 export function sizeOf(value: Value): number {
-  if (typeof value === 'string') return value.length / 16
+  if (typeof value === 'string') return value.length / 4
   if (isArrayValue(value)) return value.length
   if (isObjectValue(value)) return Object.keys(value).length
   return 0

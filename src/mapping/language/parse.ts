@@ -16,8 +16,7 @@ const OPENING = new Set([LeftParen, LeftBracket, LeftBrace])
 const CLOSING = new Set([')', ']', '}'])
 const NESTING = new Set([Question, Elvis, If])
 
-// Safe mode: the lexer's optimiser cannot know where a name may begin.
-const lexer = new Lexer(TOKENS, { positionTracking: 'onlyOffset', safeMode: true })
+const lexer = new Lexer(TOKENS, { positionTracking: 'onlyOffset', ensureOptimizations: true, recoveryEnabled: false })
 const parser = new ExpressionParser()
 
 /** @throws ExpressionError when the text is no expression, or one beyond the limits */

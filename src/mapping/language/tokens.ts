@@ -10,6 +10,11 @@ export const RESERVED_WORDS: readonly string[] =
 
 export const Blank = createToken({ name: 'Blank', pattern: /[ \t\r\n\f]+/, group: Lexer.SKIPPED })
 const IDENTIFIER = /[\p{L}_$][\p{L}\p{Nd}_$]*/uy
+/** Of the characters above Latin-1 the lexer asks for one out of each 255. */
+const LATIN = Array.from({ length: 256 }, (_, code) => code).filter((code) =>
+  /[\p{L}_$]/u.test(String.fromCharCode(code)),
+)
+const OTHERS = Array.from({ length: 257 }, (_, block) => Math.min(256 + block * 255, 0xffff))
 export const Identifier = createToken({
   name: 'Identifier',
   // A function, because the lexer drops the Unicode flag of an expression.
@@ -18,6 +23,7 @@ export const Identifier = createToken({
     return IDENTIFIER.exec(text)
   },
   line_breaks: false,
+  start_chars_hint: [...LATIN, ...OTHERS],
 })
 /** `${First Name}`: any text as one path segment. */
 export const Escaped = createToken({ name: 'Escaped', pattern: /\$\{[^{}]+\}/ })

@@ -94,6 +94,7 @@ export class Pattern {
   #run(text: string, start: number, what: 'whole' | 'part', visited: Visited, budget: Budget): number[] | null {
     const slots: number[] = new Array<number>(this.#slots).fill(-1)
     slots[0] = start
+    budget.spend(1)
     /** Alternatives still to try: pairs of (instruction, place), or (-1 - slot, former value) to take back a save. */
     const stack = [0, start]
     while (stack.length > 0) {
@@ -104,7 +105,7 @@ export class Pattern {
         continue
       }
       while (!visited.mark(counter, at)) {
-        budget.spend(1 / 8)
+        budget.spend(1 / 4)
         const instruction = this.#program[counter] as Instruction
         if (instruction.do === 'character') {
           if (at >= text.length || !instruction.test(text.charCodeAt(at))) break
