@@ -1,5 +1,6 @@
 import type { Caller } from '../caller.ts'
 import { FlowServiceError } from '../errors.ts'
+import { isSameJson } from '../json.ts'
 import type { JsonObject } from '../json.ts'
 import type { StoredEntity, StoreScope } from '../store/store.ts'
 import { Faults, parseBodyObject, readNames, readObject, readText } from './body.ts'
@@ -104,8 +105,7 @@ export function createSourceConnectionService(context: FlowContext): SourceConne
         const patched = applyPatch(entity.document, operations, RULES)
         if (patched['baseConnectionId'] !== entity.document.baseConnectionId) await assertBaseMayChange(scope, entity)
         const { fields, references } = await read(scope, caller, patched, entity.document.state === 'draft')
-        const { resourcePath } = fields['params'] as JsonObject
-        if (resourcePath !== entity.document.params['resourcePath']) await forgetPositions(scope, entity)
+        if (!isSameJson(fields['params'], entity.document.params)) await forgetPositions(scope, entity)
         return rewriteEntity(context, scope, caller, entity, fields, { references })
       })
     },

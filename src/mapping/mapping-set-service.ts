@@ -106,6 +106,7 @@ export function createMappingSetService({
     },
 
     async replace(caller, id, body) {
+      await findEntity(store, caller.tenant, id)
       const parsed = parseMappingSetBody(body, { needsSchema: true })
       return store.transaction(async (scope) => {
         const entity = await findEntity(scope, caller.tenant, id)

@@ -1,7 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createMappingSetService } from '../../src/mapping/mapping-set-service.ts'
-import { NOW, startFlowHost } from '../support/flow-host.ts'
+import {
+  connectionBody,
+  create as createEntity,
+  createDataSet,
+  FLOW_SERVICE,
+  flowBody,
+  NOW,
+  SCHEMA_REF as DATA_SET_SCHEMA,
+  sourceBody,
+  startFlowHost,
+  targetBody,
+} from '../support/flow-host.ts'
 import type { FlowHost } from '../support/flow-host.ts'
 import { ACME, GLOBEX } from '../support/test-host.ts'
 
@@ -245,6 +256,7 @@ describe('reading', () => {
         await host.api.get(`${ALL}/${id}/mappings`),
         await host.api.get(`${ALL}/${id}/mappings/${UNKNOWN}`),
         await host.api.put(`${ALL}/${id}`, newDialect()),
+        await host.api.put(`${ALL}/${id}`, {}),
         await host.api.delete(`${ALL}/${id}`),
       ]) {
         expect([response.status, response.body.errorCode, response.body.status]).toEqual([404, '1101-404', 404])
@@ -325,6 +337,23 @@ describe('deleting', () => {
     await host.api.get(`${ALL}/${id}`).expect(404)
     await host.api.get(`${ALL}/${id}?version=0`).expect(404)
     await host.api.delete(`${ALL}/${id}`).expect(404)
+  })
+
+  test('is refused while a flow refers to the set', async () => {
+    const { api } = host
+    const id = await create({ ...OLD_DIALECT, xdmSchema: DATA_SET_SCHEMA.id })
+    const source = await createEntity(
+      api,
+      'sourceConnections',
+      sourceBody(await createEntity(api, 'connections', connectionBody())),
+    )
+    const target = await createEntity(api, 'targetConnections', targetBody(await createDataSet(api)))
+    const transformations = [{ name: 'Mapping', params: { mappingId: id, mappingVersion: 0 } }]
+    const flow = await createEntity(api, 'flows', { ...flowBody(source, target), transformations })
+    const response = await api.delete(`${ALL}/${id}`).expect(400)
+    expect(response.body).toMatchObject({ errorCode: '1447-400', detail: expect.stringContaining(flow) })
+    await api.delete(`${FLOW_SERVICE}/flows/${flow}`).expect(204)
+    await api.delete(`${ALL}/${id}`).expect(204)
   })
 })
 

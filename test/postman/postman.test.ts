@@ -70,18 +70,18 @@ test('a wrong expectation fails, wherever it stands', async () => {
     'Wait for the run',
     'Wait for the second run',
     'Read the changed flow',
+    'Wait for the mapping run',
     'Deleting the base connection in use is refused',
   ])
 }, 120_000)
 
 test('a run that never ends is waited for a bounded number of times', async () => {
-  const text = replaceAll(collectionText, [
-    ["if (!(status === 'success' || status === 'failed') && asked < MOST)", 'if (asked < MOST)'],
-    ['const MOST = 120', 'const MOST = 3'],
-  ])
-  const { sent, failures } = await runCollection(JSON.parse(text), values)
-  expect(failures).toEqual([])
-  expect(sent.filter((name) => name === 'Wait for the run')).toHaveLength(3)
+  const patient = "if (!(status === 'success' || status === 'failed') && asked < MOST)"
+  const text = replaceAll(collectionText, [[patient, 'if (asked < 3)']])
+  const { sent } = await runCollection(JSON.parse(text), values)
+  for (const name of ['Wait for the run', 'Wait for the second run']) {
+    expect(sent.filter((other) => other === name)).toHaveLength(3)
+  }
 }, 120_000)
 
 test('without credentials it stops before the second request and says what to set', async () => {

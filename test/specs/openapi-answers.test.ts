@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Response, Test } from 'supertest'
 import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
@@ -11,6 +12,11 @@ import type { TestApi, TestHost } from '../support/test-host.ts'
 
 const IMS = '/ims/token'
 const SANDBOXES = '/data/foundation/sandbox-management/sandboxes'
+const REGISTRY = '/data/foundation/schemaregistry'
+const DATA_PREP = '/data/foundation/conversion'
+const DATA_ACCESS = '/data/foundation/export'
+const EVENT_CLASS = 'https://ns.adobe.com/xdm/context/experienceevent'
+const UNKNOWN_RESOURCE = '_example.none.0'
 
 let host: StripeHost
 /** `operationId status` of every answer that was checked. */
@@ -28,23 +34,33 @@ interface CallOptions {
   /** Set on top of the API headers; an empty one is taken out of them. */
   readonly headers?: Readonly<Record<string, string>>
   readonly api?: TestApi
+  /** Takes the body for text, whatever its type. */
+  readonly asText?: boolean
 }
 
 /** Makes a call, holds its answer against the description, and returns its body. */
 async function call(method: Method, path: string, status: number, options: CallOptions = {}) {
-  const { body, headers = {}, api = host.api } = options
+  const { body, headers = {}, api = host.api, asText = false } = options
   let request: Test = ['get', 'delete'].includes(method)
     ? api[method as 'get' | 'delete'](path)
     : api[method as 'post' | 'put' | 'patch'](path, body)
   for (const [name, value] of Object.entries(headers)) {
     request = value === '' ? request.unset(name) : request.set(name, value)
   }
-  return answerOf(method, path, status, await request)
+  return answerOf(method, path, status, await (asText ? request.buffer(true).parse(readText) : request))
+}
+
+/** A parser for supertest: lines of JSON are no JSON. */
+function readText(response: NodeJS.ReadableStream, done: (error: Error | null, text: string) => void): void {
+  text(response).then(
+    (body) => done(null, body),
+    (error: Error) => done(error, ''),
+  )
 }
 
 function answerOf(method: Method, path: string, status: number, response: Response) {
   const body = response.type.startsWith('text/') ? response.text : response.text === '' ? undefined : response.body
-  checkAnswer(method, path, response.status, body)
+  checkAnswer(method, path, response.status, body, response.type)
   expect([path, response.status, body?.errorCode ?? '']).toEqual([path, status, expect.any(String)])
   checked.add(`${findOperation(method, path)?.operation.operationId} ${response.status}`)
   return body
@@ -222,6 +238,238 @@ describe('every answer is as described', () => {
     }
   }
 
+  test('from a schema to the files of a mapped batch', async () => {
+    const schemas = `${REGISTRY}/tenant/schemas`
+    const mappingSets = `${DATA_PREP}/mappingSets`
+    const runs = `${FLOW_SERVICE}/runs`
+    const flows = `${FLOW_SERVICE}/flows`
+
+    // A field group with the tenant's own fields, and a schema.
+    const { tenantId } = await call('get', `${REGISTRY}/stats`, 200)
+    const own = (name: string) => ownFields(example(name), tenantId)
+    const fieldGroup = await call('post', `${REGISTRY}/tenant/fieldgroups`, 201, { body: own('fieldGroupRequest') })
+    const groupPath = `${REGISTRY}/tenant/fieldgroups/${encodeURIComponent(fieldGroup.$id)}`
+    await call('patch', groupPath, 200, { body: own('fieldGroupPatch') })
+    const allOf = [EVENT_CLASS, fieldGroup.$id].map(($ref) => ({ $ref }))
+    const schema = await call('post', schemas, 201, { body: example('schemaRequest', { allOf }) })
+    const one = `${schemas}/${encodeURIComponent(schema.$id)}`
+    for (const variant of ['', '-full', '-full-notext', '-notext', '-full-desc', '-full-flat', '-full-deprecated']) {
+      const Accept = `application/vnd.adobe.xed${variant}+json; version=1`
+      await call('get', one, 200, { headers: { Accept } })
+      await call('get', `${REGISTRY}/global/classes/_xdm.context.experienceevent`, 200, { headers: { Accept } })
+    }
+    await call('patch', `${schemas}/${schema['meta:altId']}`, 200, {
+      body: [{ op: 'replace', path: '/title', value: 'Charges' }],
+    })
+    await call('put', one, 200, { body: example('schemaRequest', { allOf }) })
+    await call('get', `${REGISTRY}/stats`, 200)
+
+    // A dataset of it, and a mapping set for it.
+    const schemaRef = { id: schema.$id, contentType: 'application/vnd.adobe.xed-full+json;version=1' }
+    const [reference] = await call('post', `${CATALOG}/dataSets`, 201, {
+      body: example('dataSetRequest', { schemaRef }),
+    })
+    const dataSetId = reference.split('/')[2]
+    const request = ownFields(example('mappingSetRequest', { outputSchema: { schemaRef } }), tenantId)
+    const oldRequest = ownFields(example('mappingSetOldRequest', { xdmSchema: schema.$id }), tenantId)
+    await call('post', `${mappingSets}/validate`, 200, { body: request })
+    const { id: oldSet } = await call('post', mappingSets, 200, { body: oldRequest })
+    const { id: mappingId } = await call('post', mappingSets, 200, { body: request })
+    const set = await call('get', `${mappingSets}/${mappingId}`, 200)
+    const refusing = {
+      sourceType: 'EXPRESSION',
+      source: 'iif(data.currency.equals("jpy"), "not a number", data.amount)',
+      destination: `_${tenantId}.amount`,
+    }
+    const changed = { ...set, mappings: [...set.mappings, refusing], tags: ['payments'] }
+    await call('put', `${mappingSets}/${mappingId}`, 200, { body: changed })
+    await call('get', `${mappingSets}/${mappingId}?version=0`, 200)
+    await call('get', `${mappingSets}/${mappingId}?version=7`, 404)
+    const [mapping] = await call('get', `${mappingSets}/${mappingId}/mappings`, 200)
+    await call('get', `${mappingSets}/${mappingId}/mappings/${mapping.id}`, 200)
+    expect(await call('get', `${mappingSets}?limit=1`, 200)).toHaveProperty('_links.next')
+    await call('delete', `${mappingSets}/${oldSet}`, 204)
+
+    // A flow with the mapping; some of its rows do not fit the schema.
+    const { id: baseId } = await call('post', `${FLOW_SERVICE}/connections`, 201, {
+      body: example('connectionRequest', credential(SANDBOX_KEY)),
+    })
+    const { id: sourceId } = await call('post', `${FLOW_SERVICE}/sourceConnections`, 201, {
+      body: example('sourceConnectionRequest', { baseConnectionId: baseId }),
+    })
+    const { id: targetId } = await call('post', `${FLOW_SERVICE}/targetConnections`, 201, {
+      body: example('targetConnectionRequest', { params: { dataSetId } }),
+    })
+    const flow = example('flowRequest', {
+      sourceConnectionIds: [sourceId],
+      targetConnectionIds: [targetId],
+      scheduleParams: { startTime: 1_767_225_600, frequency: 'once' },
+      transformations: [{ name: 'Mapping', params: { mappingId } }],
+      options: { partialIngestionPercent: 99 },
+    })
+    const { id: flowId } = await call('post', flows, 201, { body: flow })
+    const run = await untilEnded(`${flows}/${flowId}/runs`)
+    expect(run.metrics.statusSummary.status).toBe('success')
+    expect(run.metrics.recordSummary.failedRecordCount).toBeGreaterThan(0)
+    await call('get', `${runs}/${run.id}`, 200)
+    expect((await call('get', `${runs}/${run.id}/records?include=mapped`, 200)).items[0]).toHaveProperty('mapped')
+    const dataSetRecords = await call('get', `${CATALOG}/dataSets/${dataSetId}/records?include=mapped&limit=5`, 200)
+    expect(dataSetRecords.items[0]).toHaveProperty('mapped')
+    await call('put', `${runs}/${run.id}`, 400, { body: run })
+    await call('put', `${runs}/${run.id}`, 412, { body: run, headers: { 'If-Match': '"old"' } })
+    await call('put', `${runs}/${run.id}?if-match=*`, 400, { body: run })
+
+    // A run that fails has a batch without files.
+    host.sandbox.faults.add({ match: { path: '/v1/charges' }, fault: { kind: 'status', status: 403 } })
+    const { id: failedId } = await call('post', runs, 201, { body: { flowId } })
+    const failed = await untilEnded(`${flows}/${flowId}/runs?property=id==${failedId}`)
+    host.sandbox.faults.clear()
+    expect(failed.metrics.statusSummary.status).toBe('failed')
+
+    // Its batch, and the files of it.
+    const batchId = run.activities[1].targetInfo[0].reference.ids[0]
+    await call('get', `${CATALOG}/batches/${batchId}`, 200)
+    await call('get', `${CATALOG}/batches/${batchId}?properties=status`, 200)
+    const batches = await call('get', `${CATALOG}/batches?dataSet=${dataSetId}&orderBy=desc:created&limit=100`, 200)
+    expect(Object.values(batches)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ status: 'success', externalId: run.id }),
+        expect.objectContaining({ status: 'failed', externalId: failedId }),
+      ]),
+    )
+    await call('get', `${CATALOG}/dataSets/${dataSetId}`, 200)
+    const files = `${DATA_ACCESS}/batches/${batchId}/files`
+    const { dataSetFileId } = (await call('get', files, 200)).data[0]
+    for (const name of Object.keys(batches)) await call('get', `${DATA_ACCESS}/batches/${name}/files?limit=1`, 200)
+    const file = `${DATA_ACCESS}/files/${dataSetFileId}`
+    expect((await call('get', `${file}?limit=1`, 200))._links.next.href).toContain(file)
+    for (const { name } of (await call('get', file, 200)).data) {
+      await call('get', `${file}?path=${name}`, 200, { asText: true })
+      await call('get', `${file}?path=${name}`, 206, { asText: true, headers: { Range: 'bytes=0-9' } })
+      await call('get', `${file}?path=${name}`, 416, { headers: { Range: 'bytes=999999999-' } })
+    }
+    await call('get', `${file}?path=none`, 404)
+    for (const part of ['failed', 'meta']) {
+      const folder = `${DATA_ACCESS}/batches/${batchId}/${part}`
+      for (const { name } of (await call('get', folder, 200)).data) {
+        const isJson = name.startsWith('input_files') || name.endsWith('samples.json')
+        await call('get', `${folder}?path=${name}`, 200, { asText: !isJson })
+      }
+      await call('get', `${folder}?path=none`, 404)
+    }
+    await call('get', `${DATA_ACCESS}/datasets/${dataSetId}/preview`, 200)
+    await call('get', `${DATA_ACCESS}/dataSets/${dataSetId}/preview/`, 200)
+
+    // What is in use stays, the rest goes.
+    await call('delete', groupPath, 400)
+    await call('delete', one, 400)
+    await call('delete', `${mappingSets}/${mappingId}`, 400)
+    await call('delete', `${flows}/${flowId}`, 204)
+    await call('delete', `${mappingSets}/${mappingId}`, 204)
+    await call('delete', `${FLOW_SERVICE}/targetConnections/${targetId}`, 204)
+    await call('delete', `${CATALOG}/dataSets/${dataSetId}`, 200)
+    await call('get', files, 404)
+    await call('delete', one, 204)
+    await call('delete', groupPath, 204)
+  })
+
+  test('the lists and look-ups of the Schema Registry, under all names', async () => {
+    const { $id } = await call('post', `${REGISTRY}/tenant/schemas`, 201, {
+      body: example('schemaRequest', { allOf: [{ $ref: EVENT_CLASS }] }),
+    })
+    const mixins = `${REGISTRY}/tenant/mixins`
+    const mixin = await call('post', mixins, 201, { body: example('fieldGroupRequest') })
+    const mixinPath = `${mixins}/${mixin['meta:altId']}`
+    await call('put', mixinPath, 200, { body: example('fieldGroupRequest') })
+    await call('patch', mixinPath, 200, { body: { op: 'add', path: '/description', value: 'Fields' } })
+    await call('put', mixinPath.replace('/mixins', '/fieldgroups'), 200, { body: example('fieldGroupRequest') })
+
+    for (const kind of ['schemas', 'fieldgroups', 'mixins', 'classes', 'datatypes']) {
+      for (const container of ['global', 'tenant']) {
+        const all = `${REGISTRY}/${container}/${kind}`
+        await call('get', `${all}?limit=1&orderby=-title`, 200)
+        const headers = { Accept: 'application/vnd.adobe.xdm+json' }
+        const { results } = await call('get', all, 200, { headers })
+        for (const resource of results) await call('get', `${all}/${encodeURIComponent(resource.$id)}`, 200)
+        await call('get', `${all}/${UNKNOWN_RESOURCE}`, 404)
+        await call('get', all, 400, { headers: { Accept: 'application/vnd.adobe.xdm+json; version=1' } })
+        await call('get', `${all}?start=none`, 400)
+      }
+    }
+    const known = `${REGISTRY}/tenant/schemas/${encodeURIComponent($id)}`
+    await call('get', known, 400, { headers: { Accept: 'text/html' } })
+    await call('get', known, 406, { headers: { Accept: 'application/vnd.adobe.xed+json; version=2' } })
+    await call('patch', known, 400, { body: [{ op: 'replace', path: '/version', value: '9.0' }] })
+    await call('delete', known, 204)
+    await call('delete', mixinPath, 204)
+  })
+
+  test('mappings and expressions that are tried', async () => {
+    const preview = `${DATA_PREP}/mappingSets/preview`
+    const { data, mappingSet } = example('mappingPreviewRequest') as { data: object; mappingSet: object }
+    expect(await call('post', preview, 200, { body: { data, mappingSet } })).toHaveProperty('data')
+    expect(await call('post', preview, 200, { body: { data: [data, {}], mappingSet } })).toHaveLength(2)
+    const failing = { mappings: [{ sourceType: 'EXPRESSION', source: 'to_integer("x")', destination: 'a' }] }
+    expect((await call('post', preview, 200, { body: { data, mappingSet: failing } })).errors).toHaveLength(1)
+    const wrong = { mappings: [{ source: 'a', destination: 'b' }, { source: 'none(' }] }
+    await call('post', `${DATA_PREP}/mappingSets/validate`, 200, { body: wrong })
+    const expressions = `${DATA_PREP}/languages/el`
+    const tried = await call('post', `${expressions}/validate`, 200, { body: example('expressionRequest') })
+    expect(tried).toEqual({ validationStatus: 'succeeded', error: 'none' })
+    await call('post', `${expressions}/validate`, 200, { body: { expression: 'none(' } })
+    await call('post', `${expressions}/validate`, 400, { body: { expression: '1', mappingSetId: 'none' } })
+    for (const part of ['functions', 'operators']) await call('get', `${expressions}/${part}`, 200)
+    for (const query of ['limit=0', 'start=x', 'orderBy=none', 'expandSchema=x']) {
+      await call('get', `${DATA_PREP}/mappingSets?${query}`, 400)
+    }
+  })
+
+  test('specs that a client brings along', async () => {
+    const connectionSpecs = `${FLOW_SERVICE}/connectionSpecs`
+    const flowSpecs = `${FLOW_SERVICE}/flowSpecs`
+    const connectionSpec = await call('post', connectionSpecs, 201, { body: example('connectionSpecRequest') })
+    const specPath = `${connectionSpecs}/${connectionSpec.id}`
+    await call('put', specPath, 200, { body: { ...connectionSpec, description: 'Invoices of a shop' } })
+    await call('get', specPath, 200)
+    await call('get', connectionSpecs, 200)
+    await call('post', connectionSpecs, 400, { body: example('connectionSpecRequest') })
+    await call('put', `${connectionSpecs}/${STRIPE_SPEC.id}`, 400, { body: connectionSpec })
+    const minimal = { name: 'minimal', providerId: connectionSpec.providerId }
+    await call('post', connectionSpecs, 201, { body: minimal })
+
+    const sourceConnectionSpecIds = [connectionSpec.id]
+    const flowSpec = await call('post', flowSpecs, 201, {
+      body: example('flowSpecRequest', { sourceConnectionSpecIds }),
+    })
+    await call('put', `${flowSpecs}/${flowSpec.id}`, 200, { body: minimal })
+    const [builtIn] = (await call('get', `${flowSpecs}/${FLOW_SPEC.id}`, 200)).items
+    const extended = [...builtIn.sourceConnectionSpecIds, connectionSpec.id]
+    const body = { ...builtIn, sourceConnectionSpecIds: extended }
+    await call('put', `${flowSpecs}/${FLOW_SPEC.id}`, 200, { body })
+    await call('put', `${flowSpecs}/${FLOW_SPEC.id}`, 400, { body: flowSpec })
+    await call('get', flowSpecs, 200)
+
+    const search = `${flowSpecs}/search`
+    expect((await call('post', search, 200, { body: example('flowSpecSearch') })).items).toHaveLength(1)
+    expect(await call('post', search, 200, { body: { count: true } })).toEqual({ count: 2 })
+    const { _links } = await call('post', search, 200, { body: { limit: 1, orderby: 'name' } })
+    await call('get', FLOW_SERVICE + _links.next.href, 200)
+    await call('post', `${search}?${_links.next.href.split('?')[1]}`, 200)
+    await call('post', search, 400, { body: { limit: 0 } })
+
+    // Explore lists what the source declares.
+    const { id } = await call('post', `${FLOW_SERVICE}/connections`, 201, {
+      body: { name: 'Invoices', connectionSpec: { id: connectionSpec.id }, ...credential('example') },
+    })
+    await call('get', `${FLOW_SERVICE}/connections/${id}`, 200)
+    await call('get', `${FLOW_SERVICE}/connections/${id}/explore`, 200)
+    const source = { name: 'Invoices', baseConnectionId: id, connectionSpec: { id: connectionSpec.id } }
+    const { id: sourceId } = await call('post', `${FLOW_SERVICE}/sourceConnections`, 201, {
+      body: { ...source, data: { format: 'json' }, params: { region: 'eu' } },
+    })
+    await call('get', `${FLOW_SERVICE}/sourceConnections/${sourceId}`, 200)
+  })
+
   test('the token endpoint', async () => {
     const credentials = { client_id: ACME.clientId, client_secret: ACME.clientSecret }
     for (const version of ['v1', 'v2', 'v3']) {
@@ -238,7 +486,7 @@ describe('every answer is as described', () => {
   })
 
   test('the system routes', async () => {
-    for (const path of ['/health', '/ready', '/metrics', '/openapi.json']) {
+    for (const path of ['/health', '/ready', '/metrics', '/openapi.json', '/docs']) {
       answerOf('get', path, 200, await host.anonymous().get(path))
     }
     await call('get', `${SANDBOXES}/prod`, 200)
@@ -268,19 +516,35 @@ describe('every answer is as described', () => {
 
   test('405 and 404 for what is not described', async () => {
     await call('put', `${FLOW_SERVICE}/connections`, 405, { body: {} })
+    await call('post', `${REGISTRY}/global/schemas`, 405, { body: {} })
     await call('delete', '/health', 405)
     await call('get', `${FLOW_SERVICE}/none`, 404)
+    await call('get', `${REGISTRY}/none`, 404)
   })
 
   test('bodies and parameters that are not right', async () => {
     const collections = ['connections', 'sourceConnections', 'targetConnections', 'flows', 'runs']
-    for (const path of [...collections.map((name) => `${FLOW_SERVICE}/${name}`), `${CATALOG}/dataSets`]) {
+    const neighbours = [
+      `${CATALOG}/dataSets`,
+      `${DATA_PREP}/mappingSets`,
+      ...['schemas', 'fieldgroups', 'mixins'].map((name) => `${REGISTRY}/tenant/${name}`),
+    ]
+    for (const path of [...collections.map((name) => `${FLOW_SERVICE}/${name}`), ...neighbours]) {
       await call('post', path, 400, { body: {} })
       await call('post', path, 400, { body: [] })
       await call('post', path, 400)
       await call('post', path, 413, { body: { name: 'x'.repeat(1_048_577) } })
       await call('post', path, 415, { body: {}, headers: { 'Content-Type': 'text/plain' } })
       await call('get', `${path}?limit=0`, 400)
+    }
+    for (const query of ['limit=0', 'status=none', 'createdAfter=x', 'orderBy=*x', 'start=-1']) {
+      await call('get', `${CATALOG}/batches?${query}`, 400)
+    }
+    for (const name of ['connectionSpecs', 'flowSpecs']) {
+      await call('post', `${FLOW_SERVICE}/${name}`, 400, { body: {} })
+      await call('post', `${FLOW_SERVICE}/${name}`, 413, { body: { name: 'x'.repeat(1_048_577) } })
+      await call('post', `${FLOW_SERVICE}/${name}`, 415, { body: {}, headers: { 'Content-Type': 'text/plain' } })
+      await call('get', `${FLOW_SERVICE}/${name}?property=name~x`, 400)
     }
     for (const name of collections) {
       for (const query of ['orderby=*x', 'property=name~x', 'count=maybe', 'continuationToken=none']) {
@@ -346,7 +610,7 @@ function guardedOperations() {
   return Object.entries(openapi.paths).flatMap(([template, item]) =>
     METHODS.filter((method) => item[method] !== undefined && !('security' in item[method])).map((method) => ({
       method,
-      path: template.replace('{id}', UNKNOWN_ID).replace('{name}', 'prod'),
+      path: template.replace(/\{(id|mappingId)\}/g, UNKNOWN_ID).replace('{name}', 'prod'),
     })),
   )
 }
@@ -358,6 +622,17 @@ function withAction(path: string): string {
 
 function bodyFor(method: Method, path: string, patch: object): CallOptions {
   if (method !== 'patch' && method !== 'put') return {}
-  const body = path.includes('dataSets') ? { name: 'x' } : [patch]
+  const body = path.includes('dataSets')
+    ? { name: 'x' }
+    : path.startsWith(DATA_PREP)
+      ? { xdmSchema: 'x', mappings: [] }
+      : path.startsWith(REGISTRY)
+        ? [{ ...patch, path: '/title' }]
+        : [patch]
   return { body, headers: { 'If-Match': '*' } }
+}
+
+/** An example with the tenant's own name in place of `example`. */
+function ownFields(value: unknown, tenantId: string): unknown {
+  return JSON.parse(JSON.stringify(value).replaceAll('_example', `_${tenantId}`))
 }

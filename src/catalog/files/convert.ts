@@ -19,7 +19,7 @@ const ID_COLUMN = '_id'
 
 /** Rows are held in memory until a row group is full. */
 const ROW_GROUP_BYTES = 16 * 1024 * 1024
-/** A conversion that needs more than twice of this fails. */
+/** From here on the memory is not doubled any more. */
 const MOST_MEGABYTES = 2048
 const SMALLEST_ROW_GROUP = 2048
 const LARGEST_ROW_GROUP = 122_880

@@ -8,6 +8,8 @@ import type { DeliverResult } from '../../store/store.ts'
 export interface Checkpoint {
   /** ULID of the batch that the run promotes. */
   readonly batchId: string
+  /** The connection spec's name, for people: `stripe`. */
+  readonly sourceName: string
   /** First start of the run, ms. */
   readonly startedAt: number
   /** End of the reading, ms; null while it goes on. */
@@ -57,6 +59,7 @@ export const NO_COUNTS: RunCounts = {
 
 export interface PlanRequest {
   readonly batchId: string
+  readonly sourceName: string
   readonly now: number
   readonly window: RunWindow
   readonly resource: SourceResource
@@ -65,11 +68,12 @@ export interface PlanRequest {
 }
 
 /** The checkpoint of a run that has read nothing yet. */
-export function planRun({ batchId, now, window, resource, overlap }: PlanRequest): Checkpoint {
+export function planRun({ batchId, sourceName, now, window, resource, overlap }: PlanRequest): Checkpoint {
   const created = toCreatedWindow(window, overlap ? resource.overlapSeconds : 0)
   const empty = created.to !== null && (created.from ?? 0) >= created.to
   return {
     batchId,
+    sourceName,
     startedAt: now,
     copiedAt: null,
     window,

@@ -104,7 +104,7 @@ function copyActivity({ flow, status, errors, now }: RunDocumentRequest, checkpo
   const completedAt = copiedAt ?? (isEnded(status) ? now : null)
   return {
     id: 'copyActivity',
-    name: 'Stripe Copy Activity',
+    name: `${capitalised(checkpoint.sourceName)} Copy Activity`,
     updatedAtUTC: now,
     durationSummary: {
       startedAtUTC: checkpoint.startedAt,
@@ -178,6 +178,10 @@ export function refusedMessage({ failed, input }: RunCounts): string {
 
 function outputCount(counts: RunCounts): number {
   return counts.created + counts.updated + counts.deleted
+}
+
+function capitalised(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1)
 }
 
 function isEnded(status: RunStatus): boolean {

@@ -205,7 +205,8 @@ export class RunExecution {
 function newCheckpoint(parts: RunParts, position: number | null, now: number): Checkpoint {
   const { params } = parts.run.document
   const { window, continues } = windowOf({ params, schedule: parts.schedule, position, now })
-  return planRun({ batchId: ulid(now), now, window, resource: parts.resource, overlap: continues })
+  const sourceName = parts.plugin.connectionSpec.name
+  return planRun({ batchId: ulid(now), sourceName, now, window, resource: parts.resource, overlap: continues })
 }
 
 /** Moves the flow's position, unless the flow was pointed at something else while the run was going on. */
@@ -225,9 +226,8 @@ function isForeseen(cause: unknown): cause is Error {
 function describeFailure(cause: unknown): RunErrors {
   if (!isForeseen(cause)) return [{ code: COPY_FAILED, message: 'An internal error stopped the run, see the log.' }]
   const { message } = cause
-  const refused = cause instanceof FatalSourceError
   return [
     { code: COPY_FAILED, message: `Copying from the source failed: ${message}` },
-    ...(refused ? [{ code: '1100-400', message }] : []),
+    ...(cause instanceof FatalSourceError ? [{ code: cause.code ?? '1100-400', message }] : []),
   ]
 }

@@ -1,4 +1,5 @@
 import type { Tenant } from '../../caller.ts'
+import { isSameJson } from '../../json.ts'
 import type { SourcePlugin, SourceResource } from '../../plugins/plugin.ts'
 import type { EntityDocument, RecordTarget, RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
@@ -78,7 +79,7 @@ export async function loadParts(
 
 /** False when the flow, its source or its target were pointed at something else since the run started. */
 export async function isStillJoined(scope: StoreScope, parts: RunParts): Promise<boolean> {
-  const { flow, sourceConnection, dataSetId, resource } = parts
+  const { flow, sourceConnection, dataSetId } = parts
   const now = (await scope.entities.getByNo(flow.no)) as StoredEntity<Flow> | null
   if (now === null) return false
   const source = await scope.entities.get(flow, 'sourceConnections', String(now.document.sourceConnectionIds[0]))
@@ -86,7 +87,7 @@ export async function isStillJoined(scope: StoreScope, parts: RunParts): Promise
   const { params } = (target?.document ?? { params: {} }) as Pick<TargetConnection, 'params'>
   return (
     source?.id === sourceConnection.id &&
-    resourceOf(parts.plugin, (source.document as SourceConnection).params)?.resourcePath === resource.resourcePath &&
+    isSameJson(source.document.params, sourceConnection.document.params) &&
     params.dataSetId === dataSetId
   )
 }

@@ -49,7 +49,9 @@ describe('the window of a run', () => {
   test('is empty when it starts in the future', () => {
     const params = { windowStartTime: 16_515_859_567 }
     const { window } = windowOf({ params, schedule: schedule(true), position: null, now: NOW })
-    expect(planRun({ batchId: 'B', now: NOW, window, resource, overlap: false }).ranges).toEqual([])
+    expect(planRun({ batchId: 'B', sourceName: 'stripe', now: NOW, window, resource, overlap: false }).ranges).toEqual(
+      [],
+    )
   })
 })
 
@@ -71,25 +73,46 @@ describe('the position of a flow', () => {
 
 describe('the plan of a run', () => {
   test('has one range for each list pass', () => {
-    const { ranges } = planRun({ batchId: 'B', now: NOW, window: { start: 0, end: NOW }, resource, overlap: false })
+    const { ranges } = planRun({
+      batchId: 'B',
+      sourceName: 'stripe',
+      now: NOW,
+      window: { start: 0, end: NOW },
+      resource,
+      overlap: false,
+    })
     expect(ranges.map((range) => range.pass)).toEqual(['active', 'inactive'])
   })
 
   test('takes an object of the second in which the window ends, when that second began before the end', () => {
-    const { ranges } = planRun({ batchId: 'B', now: NOW, window: { start: 0, end: NOW }, resource, overlap: false })
+    const { ranges } = planRun({
+      batchId: 'B',
+      sourceName: 'stripe',
+      now: NOW,
+      window: { start: 0, end: NOW },
+      resource,
+      overlap: false,
+    })
     expect(ranges[0]?.created).toEqual({ from: null, to: 1_760_000_001 })
   })
 
   test('leaves nothing between two windows that meet and shares nothing', () => {
-    const first = planRun({ batchId: 'B', now: NOW, window: { start: 0, end: NOW }, resource, overlap: false })
+    const first = planRun({
+      batchId: 'B',
+      sourceName: 'stripe',
+      now: NOW,
+      window: { start: 0, end: NOW },
+      resource,
+      overlap: false,
+    })
     const window = { start: NOW, end: NOW + 60_000 }
-    const second = planRun({ batchId: 'B', now: NOW, window, resource, overlap: false })
+    const second = planRun({ batchId: 'B', sourceName: 'stripe', now: NOW, window, resource, overlap: false })
     expect(second.ranges[0]?.created.from).toBe(first.ranges[0]?.created.to)
   })
 
   test('re-reads the time in which objects may have become visible late', () => {
     const window = { start: NOW, end: NOW + 60_000 }
-    const { ranges } = planRun({ batchId: 'B', now: NOW, window, resource, overlap: true })
+    const { ranges } = planRun({ batchId: 'B', sourceName: 'stripe', now: NOW, window, resource, overlap: true })
     expect(ranges[0]?.created.from).toBe(1_760_000_001 - 120)
   })
 })

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { Tenant } from '../../src/caller.ts'
+import type { Logger } from '../../src/logger.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { create, createChain, FLOW_SERVICE, NOW, startFlowHost, UNKNOWN_ID } from '../support/flow-host.ts'
+import type { Chain, FlowHost } from '../support/flow-host.ts'
+import { ACME, GLOBEX } from '../support/test-host.ts'
+import type { TestApi } from '../support/test-host.ts'
+import { bytesOf, COLLECTIONS, fuzzCall } from './fuzz-calls.ts'
+import type { Collection, FuzzCall, IdChoice } from './fuzz-calls.ts'
+import { openWire } from './wire.ts'
+import type { Wire, WireAnswer, WireRequest } from './wire.ts'
+
+/**
+ * Random filters, orders, patches and bodies against every entity collection, as two tenants in turn. Repeat what it
+ * found with `FUZZ_SEED`, look further with `FUZZ_RUNS`; what was found is a test of its own at the end.
+ */
+const SEED = Number(process.env['FUZZ_SEED'] ?? 20260701)
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 2000)
+
+interface Side {
+  readonly api: TestApi
+  readonly tenant: Tenant
+  readonly chain: Chain
+  readonly runId: string
+  /** Nothing of this may ever show to the other side. */
+  readonly private: readonly string[]
+}
+
+let host: FlowHost
+let wire: Wire
+let sides: readonly [Side, Side]
+const logged: unknown[] = []
+
+const logger: Logger = { ...silentLogger, error: (...entry: unknown[]) => void logged.push(entry) }
+
+beforeAll(async () => {
+  host = await startFlowHost({ logger })
+  wire = await openWire(host.host.router)
+  sides = [await createSide(await host.as(ACME), ACME.orgId), await createSide(await host.as(GLOBEX), GLOBEX.orgId)]
+})
+afterAll(async () => {
+  await wire.close()
+  await host.stop()
+})
+
+async function createSide(api: TestApi, orgId: string): Promise<Side> {
+  const tenant = await host.host.context.store.clients.getSandbox(orgId, 'prod')
+  if (tenant === null) throw new Error('no sandbox')
+  const secretName = `private to ${orgId}`
+  const scheduleParams = { startTime: NOW / 1000 + 600, frequency: 'once' }
+  const chain = await createChain(api, { name: secretName, scheduleParams })
+  const runId = await create(api, 'runs', { flowId: chain.flowId })
+  const clientId = api.headers['x-api-key'] ?? ''
+  return { api, tenant, chain, runId, private: [orgId, secretName, clientId, tenant.sandboxId] }
+}
+
+/** All that a tenant has, as one text to compare. */
+async function contents({ tenant }: Side): Promise<string> {
+  const { entities } = host.host.context.store
+  const all = COLLECTIONS.map((kind) => entities.list(tenant, kind, { filter: [], order: [], limit: 1000, after: null }))
+  return JSON.stringify(await Promise.all(all))
+}
+
+function idOf(choice: IdChoice, own: Side, other: Side, collection: Collection): string {
+  if (typeof choice === 'object') return choice.text
+  if (choice === 'unknown') return UNKNOWN_ID
+  const side = choice === 'foreign' ? other : own
+  const kind = choice === 'foreign' ? collection : choice
+  const { baseId, sourceId, targetId, flowId } = side.chain
+  const ids = { connections: baseId, sourceConnections: sourceId, targetConnections: targetId, flows: flowId }
+  return kind === 'runs' ? side.runId : ids[kind]
+}
+
+function requestOf(call: FuzzCall, own: Side, other: Side): WireRequest {
+  const all = `${FLOW_SERVICE}/${call.collection}`
+  const type = { 'content-type': 'application/json' }
+  const one = (id: IdChoice) => `${all}/${idOf(id, own, other, call.collection)}`
+  switch (call.kind) {
+    case 'list':
+      return { method: 'GET', target: all + call.query }
+    case 'search': {
+      const body = bytesOf(call.body, call.collection, own.chain)
+      return { method: 'POST', target: `${all}/search${call.query}`, headers: type, body }
+    }
+    case 'read':
+      return { method: 'GET', target: one(call.id) + call.rest }
+    case 'create':
+      return { method: 'POST', target: all + call.query, headers: type, body: bytesOf(call.body, call.collection, own.chain) }
+    case 'act':
+      return { method: 'POST', target: `${one(call.id)}/action${call.query}` }
+    case 'delete':
+      // A seed entity is only deleted where that is refused.
+      return { method: 'DELETE', target: call.id === 'flows' && call.collection === 'flows' ? all : one(call.id) }
+    case 'patch': {
+      const body = bytesOf(call.body, call.collection, own.chain)
+      return { method: 'PATCH', target: one(call.id), headers: { ...type, 'if-match': call.ifMatch }, body }
+    }
+  }
+}
+
+/** What must hold of every answer; says what came when something does not. */
+function checkAnswer(answer: WireAnswer, own: Side, other: Side): void {
+  expect([answer.status < 500, answer.text.slice(0, 500)]).toEqual([true, expect.any(String)])
+  for (const text of other.private) expect(answer.text).not.toContain(text)
+  if (answer.status < 400) return
+  const code = expect.stringMatching(new RegExp(`^\\d{4}-${answer.status}$`))
+  const { body } = answer
+  expect(body).toMatchObject({
+    type: expect.stringMatching(new RegExp(`^http://ns\\.adobe\\.com/aep/errors/(FLOW|CONNECTOR)-\\d{4}-${answer.status}$`)),
+    errorCode: code,
+    title: expect.stringMatching(/\S/),
+    status: answer.status,
+    detail: expect.stringMatching(/\S/),
+    message: body.detail,
+    errorMessage: body.detail,
+    errorDetails: body.detail,
+    report: { requestId: answer.headers['x-request-id'] },
+  })
+  expect(body.type.endsWith(body.errorCode)).toBe(true)
+  const { tenantInfo } = body.report
+  const known = { sandboxName: 'prod', sandboxId: own.tenant.sandboxId, imsOrgId: own.tenant.orgId }
+  // Before the tenant is known there is nothing to tell.
+  expect([{}, known]).toContainEqual(tenantInfo)
+}
+
+async function make(call: FuzzCall, asGlobex: boolean): Promise<void> {
+  const [own, other] = asGlobex ? [sides[1], sides[0]] : sides
+  const before = await Promise.all([contents(own), contents(other)])
+  const answer = await wire.as(own.api)(requestOf(call, own, other))
+  checkAnswer(answer, own, other)
+  const after = await Promise.all([contents(own), contents(other)])
+  expect(after[1]).toBe(before[1])
+  if (answer.status >= 400 || call.kind === 'list' || call.kind === 'search' || call.kind === 'read') {
+    expect(after[0]).toBe(before[0])
+  }
+  if (answer.status === 201) await tidy(own, call.collection, answer.body.id)
+  await restore(own)
+}
+
+/** Removes what was created, so that there is little to compare; what is stored must be readable first. */
+async function tidy(own: Side, collection: Collection, id: string): Promise<void> {
+  const target = `${FLOW_SERVICE}/${collection}/${id}`
+  const found = await wire.as(own.api)({ method: 'GET', target })
+  expect([found.status, found.body.items[0].id]).toEqual([200, id])
+  const { entities } = host.host.context.store
+  const entity = await entities.get(own.tenant, collection, id)
+  await entities.delete(entity!.no)
+}
+
+/** A patch may have turned a flow off, or given an entity other references; each call meets the tenant as it began. */
+const original = new Map<string, Awaited<ReturnType<typeof storedEntities>>>()
+
+async function storedEntities({ tenant }: Side) {
+  const { entities } = host.host.context.store
+  const lists = COLLECTIONS.map((kind) => entities.list(tenant, kind, { filter: [], order: [], limit: 1000, after: null }))
+  return (await Promise.all(lists)).flat()
+}
+
+async function restore(side: Side): Promise<void> {
+  const { entities } = host.host.context.store
+  const known = original.get(side.tenant.orgId)
+  const now = await storedEntities(side)
+  if (known === undefined) {
+    original.set(side.tenant.orgId, now)
+    return
+  }
+  for (const { no, etag, document, secrets } of known) {
+    const current = now.find((entity) => entity.no === no)
+    expect([document.id, current === undefined]).toEqual([document.id, false])
+    if (current!.etag !== etag) await entities.update(current!, { etag, document, secrets })
+  }
+}
+
+describe('random calls', () => {
+  test(
+    `${RUNS} of them meet no fault of the host, see nothing of the other tenant, and change nothing when refused`,
+    async () => {
+      await restore(sides[0])
+      await restore(sides[1])
+      const property = fc.asyncProperty(fuzzCall, fc.boolean(), make)
+      await fc.assert(property, { seed: SEED, numRuns: RUNS })
+      expect(logged).toEqual([])
+    },
+    60_000,
+  )
+
+  test('both tenants still have what they had, and can work', async () => {
+    for (const side of sides) {
+      for (const collection of COLLECTIONS) {
+        const { body } = await side.api.get(`${FLOW_SERVICE}/${collection}`).expect(200)
+        expect(body.items).toHaveLength(1)
+      }
+    }
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+})
