@@ -101,7 +101,8 @@ export function createMapper(
 /** Reads one mapping and tells what is wrong with it; null when nothing is. With a schema the destination is looked up. */
 export function checkRule(rule: MappingRule, schema: TargetType | null): string | null {
   try {
-    return compileRule(rule, schema, 'drop').problem
+    const { problem } = compileRule(rule, schema, 'drop')
+    return problem === null ? null : `${rule.destination} ${problem}`
   } catch (error) {
     if (error instanceof ExpressionError) return error.message
     throw error
@@ -126,7 +127,7 @@ function compileRule(rule: MappingRule, schema: TargetType | null, members: Unde
   const found = schema === null ? { type: OPEN_TYPE } : typeAtPath(schema, path)
   const isUndefined = 'problem' in found
   const type = isUndefined ? OPEN_TYPE : found.type
-  const problem = isUndefined && members === 'drop' ? `${rule.destination} ${found.problem}` : null
+  const problem = isUndefined && members === 'drop' ? found.problem : null
   const { read, wildcards } = named('source', () => compileSource(rule, type))
   const extraLevels = Math.max(0, wildcards - countWildcards(path))
   return { rule, path, read, type, members, problem, extraLevels }
@@ -167,7 +168,7 @@ function runStep(
     const result = step.read(scope)
     if (result === NULLIFIED) return target.remove(path)
     if (result === null) return
-    if (problem !== null) return refuse(rule.destination, problem.slice(rule.destination.length + 1))
+    if (problem !== null) return refuse(rule.destination, problem)
     const conversion = { members, refuse, budget: scope.budget }
     const make = (value: Value): JsonValue | undefined =>
       convertValue(flattened(value, extraLevels), type, rule.destination, conversion)

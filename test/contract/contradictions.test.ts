@@ -58,10 +58,13 @@ afterAll(() => host.stop())
 
 const get = (path: string) => host.api.get(FLOW_SERVICE + path)
 const post = (path: string, body?: unknown) => host.api.post(FLOW_SERVICE + path, body)
-const flow = (change: object = {}) => ({ ...flowBody(chain.sourceId, chain.targetId), scheduleParams: HOURLY, ...change })
+const flow = (change: object = {}) => ({
+  ...flowBody(chain.sourceId, chain.targetId),
+  scheduleParams: HOURLY,
+  ...change,
+})
 const base = (change: object = {}) => ({ ...connectionBody(SANDBOX_KEY), ...change })
 const params = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-const query = (property: string) => `?${new URLSearchParams({ property })}`
 const idsOf = (body: { items: { id: string }[] }) => body.items.map(({ id }) => id)
 const patchable = () =>
   [
@@ -95,8 +98,8 @@ describe('the shapes of answers', () => {
   test('9.3 POST /runs answers {id, etag}, {items: [{id, etag}]} and the whole run in one', async () => {
     const { body } = await post('/runs', { flowId: onceFlowId }).expect(201)
     expect(body).toMatchObject({
-      id: expect.stringMatching(UUID) as string,
-      etag: expect.stringMatching(ETAG) as string,
+      id: expect.stringMatching(UUID),
+      etag: expect.stringMatching(ETAG),
       items: [{ id: body.id, etag: body.etag }],
       flowId: onceFlowId,
       flowSpec: FLOW_SPEC,
@@ -116,9 +119,22 @@ describe('the shapes of answers', () => {
 
   test('9.16 an error holds the members of all three documented shapes', async () => {
     const { body } = await get(`/flows/${UNKNOWN_ID}`)
-    expectNotFound({ status: 404, headers: { 'content-type': 'application/json', 'x-request-id': body.report.requestId }, body }, 'flows', UNKNOWN_ID)
+    expectNotFound(
+      { status: 404, headers: { 'content-type': 'application/json', 'x-request-id': body.report.requestId }, body },
+      'flows',
+      UNKNOWN_ID,
+    )
     expect(Object.keys(body)).toEqual(
-      expect.arrayContaining(['errorMessage', 'errorDetails', 'message', 'type', 'title', 'status', 'detail', 'report']),
+      expect.arrayContaining([
+        'errorMessage',
+        'errorDetails',
+        'message',
+        'type',
+        'title',
+        'status',
+        'detail',
+        'report',
+      ]),
     )
   })
 
@@ -227,10 +243,7 @@ describe('If-Match and patches', () => {
     ]
     for (const form of forms) {
       const { etag } = await read(host.api, 'flows', chain.flowId)
-      await host.api
-        .patch(`${FLOW_SERVICE}/flows/${chain.flowId}`, RENAME)
-        .set('If-Match', form(etag))
-        .expect(200)
+      await host.api.patch(`${FLOW_SERVICE}/flows/${chain.flowId}`, RENAME).set('If-Match', form(etag)).expect(200)
     }
     const { etag } = await read(host.api, 'flows', chain.flowId)
     for (const wrong of ['"aa"', etag.slice(0, -2), `${etag}x`, `"${etag}"`]) {
@@ -268,7 +281,11 @@ describe('If-Match and patches', () => {
   })
 
   test('9.12 a patch that is JSON needs no Content-Type, and may have the one of a form', async () => {
-    for (const type of ['application/x-www-form-urlencoded', 'application/json; charset=utf-8', 'application/json-patch+json']) {
+    for (const type of [
+      'application/x-www-form-urlencoded',
+      'application/json; charset=utf-8',
+      'application/json-patch+json',
+    ]) {
       const { etag } = await read(host.api, 'flows', chain.flowId)
       const body = JSON.stringify([{ op: 'replace', path: '/name', value: type }])
       await host.api
@@ -289,7 +306,12 @@ describe('If-Match and patches', () => {
       title: 'Unsupported Media Type',
     })
     const valid = JSON.stringify(flow())
-    for (const broken of [`${valid.slice(0, -1)},}`, `${valid}},`, valid.replace(`${SOON}`, '{{start}}'), `${valid}x`]) {
+    for (const broken of [
+      `${valid.slice(0, -1)},}`,
+      `${valid}},`,
+      valid.replace(`${SOON}`, '{{start}}'),
+      `${valid}x`,
+    ]) {
       expectProblem(await send('application/json', broken), { code: '1000-400', prefix: 'CONNECTOR' })
     }
   })
@@ -325,7 +347,11 @@ describe('headers', () => {
   })
 
   test('9.19 without x-sandbox-name the sandbox is prod', async () => {
-    for (const path of [`/connections/${chain.baseId}`, `/targetConnections/${chain.targetId}`, '/connections?limit=1']) {
+    for (const path of [
+      `/connections/${chain.baseId}`,
+      `/targetConnections/${chain.targetId}`,
+      '/connections?limit=1',
+    ]) {
       const { body } = await get(path).unset('x-sandbox-name').expect(200)
       expect(body.items[0].sandboxName).toBe('prod')
     }
@@ -491,7 +517,10 @@ describe('creating and acting', () => {
         const id = await create(host.api, 'flows', flow({ scheduleParams }))
         expect((await read(host.api, 'flows', id)).scheduleParams).toEqual(scheduleParams)
       }
-      const refused = await post('/flows', flow({ scheduleParams: { startTime: SOON, frequency, interval: least - 1 } }))
+      const refused = await post(
+        '/flows',
+        flow({ scheduleParams: { startTime: SOON, frequency, interval: least - 1 } }),
+      )
       expectProblem(refused, { code: '1362-400', prefix: 'CONNECTOR', errors: ['/scheduleParams/interval'] })
       expect(refused.body.detail).toContain(String(least))
     }
@@ -591,7 +620,12 @@ describe('the decisions', () => {
   })
 
   test('10.7 publishing an incomplete draft is refused with its first fault, and succeeds once it is complete', async () => {
-    const body = { name: 'Draft', flowSpec: FLOW_SPEC, sourceConnectionIds: [chain.sourceId], targetConnectionIds: [chain.targetId] }
+    const body = {
+      name: 'Draft',
+      flowSpec: FLOW_SPEC,
+      sourceConnectionIds: [chain.sourceId],
+      targetConnectionIds: [chain.targetId],
+    }
     const id = await create(host.api, 'flows', body, '?mode=draft')
     const publish = () => post(`/flows/${id}/action?op=publish`)
     expectProblem(await publish(), { code: '1304-400', prefix: 'CONNECTOR', errors: ['/scheduleParams'] })

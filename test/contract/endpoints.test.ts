@@ -52,7 +52,6 @@ let dataSetId: string
 let baseId: string
 let sourceId: string
 let targetId: string
-let flowId: string
 /** Ended, one well and one not. */
 let goodRunId: string
 let failedRunId: string
@@ -63,7 +62,6 @@ beforeAll(async () => {
   baseId = await connection()
   sourceId = await sourceConnection()
   targetId = await targetConnection()
-  flowId = await flow()
   goodRunId = (await firstRun(host.api, await flow({ scheduleParams: onceNow() }))).id
   const refusedBase = await create(host.api, 'connections', connectionBody('sk_test_unknown'))
   const refused = await create(host.api, 'sourceConnections', sourceBody(refusedBase))
@@ -95,10 +93,7 @@ function expectOne(response: Response, { id }: Call): void {
 
 function expectCreated(collection: string) {
   return ({ status, headers, body }: Response): void => {
-    expect([status, body]).toEqual([
-      201,
-      { id: expect.stringMatching(UUID), etag: expect.stringMatching(ETAG) as string },
-    ])
+    expect([status, body]).toEqual([201, { id: expect.stringMatching(UUID), etag: expect.stringMatching(ETAG) }])
     expect(headers['location']).toBe(`${FLOW_SERVICE}/${collection}/${body.id}`)
   }
 }
@@ -121,7 +116,7 @@ function expectGone(collection: string) {
 
 function expectRun({ status, headers, body }: Response, { id }: Call): void {
   expect(status).toBe(200)
-  expect(body).toMatchObject({ id, flowId: expect.stringMatching(UUID) as string, metrics: expect.any(Object) })
+  expect(body).toMatchObject({ id, flowId: expect.stringMatching(UUID), metrics: expect.any(Object) })
   expect([body.etag, headers['etag']]).toEqual([body.eTag, body.eTag])
 }
 
@@ -197,6 +192,44 @@ function searchRow(collection: string, one: () => Promise<string>): Row {
 }
 
 const CHARGES = Buffer.from('{"resourcePath":"charges"}').toString('base64url')
+
+let specs = 0
+const PROVIDER = '0ed90a81-07f4-4586-8190-b40eccef1c5a'
+const connectionSpecBody = () => ({ name: `own spec ${++specs}`, providerId: PROVIDER, version: '1.0' })
+const flowSpecBody = () => ({
+  name: `own flow spec ${++specs}`,
+  providerId: PROVIDER,
+  version: '1.0',
+  sourceConnectionSpecIds: [STRIPE_SPEC.id],
+  targetConnectionSpecIds: [DATA_LAKE_SPEC.id],
+})
+
+/** Specs are answered with themselves: neither a receipt nor a list. */
+function specRows(collection: string, body: () => object): readonly Row[] {
+  return [
+    {
+      method: 'POST',
+      path: `/${collection}`,
+      answers: '201 with the spec itself and its Location',
+      arrange: async () => ({ body: body() }),
+      expected: ({ status, headers, body }, call) => {
+        expect([status, body]).toEqual([201, expect.objectContaining({ ...(call.body as object), id: body.id })])
+        expect([body.id, body.items]).toEqual([expect.stringMatching(UUID), undefined])
+        expect(headers['location']).toBe(`${FLOW_SERVICE}/${collection}/${body.id}`)
+      },
+    },
+    {
+      method: 'PUT',
+      path: `/${collection}/{id}`,
+      answers: '200 with the spec itself',
+      arrange: async () => ({ id: await create(host.api, collection, body()), body: body() }),
+      expected: async ({ status, body }, { id = '', body: sent }) => {
+        expect([status, body]).toEqual([200, expect.objectContaining({ ...(sent as object), id })])
+        expect(await read(host.api, collection, id)).toEqual(body)
+      },
+    },
+  ]
+}
 
 const rows: readonly Row[] = [
   ...commonRows('connections', connection, () => connectionBody(SANDBOX_KEY)),
@@ -277,6 +310,7 @@ const rows: readonly Row[] = [
     arrange: async () => ({ id: STRIPE_SPEC.id, query: '?outputType=a&outputField=b&limit=1&start=0' }),
     expected: noConfigs,
   },
+  ...specRows('connectionSpecs', connectionSpecBody),
   ...commonRows('flows', flow, () => ({ ...flowBody(sourceId, targetId), scheduleParams: LATER })),
   publishRow('flows', (query) => flow({}, query)),
   {
@@ -313,6 +347,14 @@ const rows: readonly Row[] = [
     arrange: async () => ({ id: FLOW_SPEC.id }),
     expected: expectOne,
   },
+  ...specRows('flowSpecs', flowSpecBody),
+  {
+    method: 'POST',
+    path: '/flowSpecs/search',
+    answers: '200 {items}',
+    arrange: async () => ({ body: { queryString: `id==${FLOW_SPEC.id}` } }),
+    expected: (response) => expectList(response, [FLOW_SPEC.id]),
+  },
   {
     method: 'GET',
     path: '/runs',
@@ -326,7 +368,7 @@ const rows: readonly Row[] = [
     arrange: async () => ({ body: { flowId: await flow({ scheduleParams: ONCE_LATER }) } }),
     expected: ({ status, headers, body }, call) => {
       expect(status).toBe(201)
-      expect(body).toMatchObject({ ...(call.body as object), id: expect.stringMatching(UUID) as string })
+      expect(body).toMatchObject({ ...(call.body as object), id: expect.stringMatching(UUID) })
       expect(body.metrics.statusSummary.status).toBe('scheduled')
       expect(body.items).toEqual([{ id: body.id, etag: body.etag }])
       expect(headers['location']).toBe(`${FLOW_SERVICE}/runs/${body.id}`)
@@ -338,6 +380,21 @@ const rows: readonly Row[] = [
     answers: '200 {items: [run]} and its ETag',
     arrange: async () => ({ id: goodRunId }),
     expected: expectOne,
+  },
+  {
+    method: 'PUT',
+    path: '/runs/{id}',
+    answers: '400 1427-400, for only a provider writes runs, after 1403-400 and 412',
+    arrange: async () => {
+      const { id, etag } = await read(host.api, 'runs', goodRunId)
+      return { id, body: { metrics: {} }, headers: { 'If-Match': etag } }
+    },
+    expected: async (response, { id, body }) => {
+      expectProblem(response, { code: '1427-400' })
+      const path = `${FLOW_SERVICE}/runs/${id}`
+      expectProblem(await host.api.put(path, body), { code: '1403-400' })
+      expectProblem(await host.api.put(path, body).set('If-Match', '"aa"'), { code: '1404-412' })
+    },
   },
   {
     method: 'POST',

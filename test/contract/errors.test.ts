@@ -39,7 +39,9 @@ let stripe: StripeHost
 
 beforeAll(async () => {
   host = await startFlowHost()
-  chain = await createChain(host.api, { scheduleParams: { startTime: NOW / 1000 - 1, frequency: 'minute', interval: 15 } })
+  chain = await createChain(host.api, {
+    scheduleParams: { startTime: NOW / 1000 - 1, frequency: 'minute', interval: 15 },
+  })
   draftId = await create(host.api, 'connections', connectionBody(), '?mode=draft')
   onceId = await create(host.api, 'flows', flow({ scheduleParams: { startTime: NOW / 1000 + 600, frequency: 'once' } }))
   stripe = await startStripeHost({ counts: { charges: 10 } })
@@ -88,7 +90,12 @@ const bodies: readonly Row[] = [
   ['1000-400', 'the body is not JSON', () => text('/flows', 'application/json', '{"name": "x",}'), badRequest()],
   ['1000-400', 'the body is an array', () => post('/connections', []), badRequest()],
   ['1000-400', 'a patch is a bare value', () => patch(`/flows/${chain.flowId}`, 7), badRequest()],
-  ['1304-400', 'a mandatory field is missing', () => post('/connections', { ...connectionBody(), name: '' }), badRequest('/name')],
+  [
+    '1304-400',
+    'a mandatory field is missing',
+    () => post('/connections', { ...connectionBody(), name: '' }),
+    badRequest('/name'),
+  ],
   [
     '1304-400',
     'the access token is missing',
@@ -107,7 +114,12 @@ const bodies: readonly Row[] = [
     () => post('/sourceConnections', source({ params: { resourcePath: 'payouts' } })),
     badRequest('/params/resourcePath'),
   ],
-  ['1320-400', 'a list of ids is empty', () => post('/flows', flow({ sourceConnectionIds: [] })), badRequest('/sourceConnectionIds')],
+  [
+    '1320-400',
+    'a list of ids is empty',
+    () => post('/flows', flow({ sourceConnectionIds: [] })),
+    badRequest('/sourceConnectionIds'),
+  ],
   [
     '1320-400',
     'a source connection has no base connection',
@@ -120,7 +132,12 @@ const bodies: readonly Row[] = [
     () => post('/flows', flow({ targetConnectionIds: [chain.targetId, chain.targetId] })),
     badRequest('/targetConnectionIds'),
   ],
-  ['1325-400', 'dataSetId is missing', () => post('/targetConnections', target({ params: {} })), badRequest('/params/dataSetId')],
+  [
+    '1325-400',
+    'dataSetId is missing',
+    () => post('/targetConnections', target({ params: {} })),
+    badRequest('/params/dataSetId'),
+  ],
   [
     '1325-400',
     'the catalog does not know dataSetId',
@@ -144,12 +161,23 @@ const bodies: readonly Row[] = [
     () => post('/connections', { ...connectionBody(), connectionSpec: { id: UNKNOWN_ID } }),
     fault('/connectionSpec/id'),
   ],
-  ['1413-400', 'the flow spec id is unknown', () => post('/flows', flow({ flowSpec: { id: STRIPE_SPEC.id } })), fault('/flowSpec/id')],
+  [
+    '1413-400',
+    'the flow spec id is unknown',
+    () => post('/flows', flow({ flowSpec: { id: STRIPE_SPEC.id } })),
+    fault('/flowSpec/id'),
+  ],
   [
     '1415-400',
     'the auth spec is unknown',
     () => post('/connections', { ...connectionBody(), auth: { specName: 'Basic', params: { accessToken: 'x' } } }),
     fault('/auth/specName'),
+  ],
+  [
+    '1419-400',
+    'the mapping set is unknown',
+    () => post('/flows', flow({ transformations: [{ name: 'Mapping', params: { mappingId: 'no-such-set' } }] })),
+    fault('/transformations/0/params/mappingId'),
   ],
   [
     '1439-400',
@@ -160,7 +188,12 @@ const bodies: readonly Row[] = [
 ]
 
 const schedules: readonly Row[] = [
-  ['1304-400', 'a periodic schedule has no interval', () => schedule({ startTime: 1, frequency: 'day' }), badRequest('/scheduleParams/interval')],
+  [
+    '1304-400',
+    'a periodic schedule has no interval',
+    () => schedule({ startTime: 1, frequency: 'day' }),
+    badRequest('/scheduleParams/interval'),
+  ],
   [
     '1361-400',
     'a schedule of frequency once has an interval',
@@ -212,25 +245,62 @@ const schedules: readonly Row[] = [
 ]
 
 const changes: readonly Row[] = [
-  ['1365-400', 'a patch names a path that may not change', () => patch(`/flows/${chain.flowId}`, replace('/id', 'x')), badRequest('/0/path')],
-  ['1365-400', 'a patch has no path', () => patch(`/flows/${chain.flowId}`, [{ op: 'add', value: 1 }]), badRequest('/0/path')],
-  ['1403-400', 'If-Match is missing', () => host.api.patch(`${FLOW_SERVICE}/flows/${chain.flowId}`, replace('/name', 'x')), { title: 'Header is missing' }],
+  [
+    '1365-400',
+    'a patch names a path that may not change',
+    () => patch(`/flows/${chain.flowId}`, replace('/id', 'x')),
+    badRequest('/0/path'),
+  ],
+  [
+    '1365-400',
+    'a patch has no path',
+    () => patch(`/flows/${chain.flowId}`, [{ op: 'add', value: 1 }]),
+    badRequest('/0/path'),
+  ],
+  [
+    '1403-400',
+    'If-Match is missing',
+    () => host.api.patch(`${FLOW_SERVICE}/flows/${chain.flowId}`, replace('/name', 'x')),
+    { title: 'Header is missing' },
+  ],
   [
     '1414-400',
     'a patch changes the connection spec',
     () => patch(`/connections/${chain.baseId}`, replace('/connectionSpec/id', UNKNOWN_ID)),
     fault('/0/path'),
   ],
-  ['1434-400', 'a patch has another operation', () => patch(`/flows/${chain.flowId}`, [{ op: 'move', path: '/name' }]), fault('/0/op')],
+  [
+    '1434-400',
+    'a patch has another operation',
+    () => patch(`/flows/${chain.flowId}`, [{ op: 'move', path: '/name' }]),
+    fault('/0/op'),
+  ],
   [
     '1455-400',
     'a patch names what is not there',
     () => patch(`/flows/${chain.flowId}`, [{ op: 'remove', path: '/scheduleParams/nothing' }]),
     fault('/scheduleParams/nothing'),
   ],
-  ['1418-400', 'a base connection is deleted under a flow', () => host.api.delete(`${FLOW_SERVICE}/connections/${chain.baseId}`)],
-  ['1447-400', 'a source connection is deleted under a flow', () => host.api.delete(`${FLOW_SERVICE}/sourceConnections/${chain.sourceId}`)],
-  ['1447-400', 'a target connection is deleted under a flow', () => host.api.delete(`${FLOW_SERVICE}/targetConnections/${chain.targetId}`)],
+  [
+    '1426-400',
+    'a built-in connection spec is replaced',
+    () => host.api.put(`${FLOW_SERVICE}/connectionSpecs/${STRIPE_SPEC.id}`, { name: 'x', providerId: UNKNOWN_ID }),
+  ],
+  [
+    '1418-400',
+    'a base connection is deleted under a flow',
+    () => host.api.delete(`${FLOW_SERVICE}/connections/${chain.baseId}`),
+  ],
+  [
+    '1447-400',
+    'a source connection is deleted under a flow',
+    () => host.api.delete(`${FLOW_SERVICE}/sourceConnections/${chain.sourceId}`),
+  ],
+  [
+    '1447-400',
+    'a target connection is deleted under a flow',
+    () => host.api.delete(`${FLOW_SERVICE}/targetConnections/${chain.targetId}`),
+  ],
 ]
 
 const actions: readonly Row[] = [
@@ -241,7 +311,12 @@ const actions: readonly Row[] = [
   ['1402-400', 'a user finalizes a flow', () => action(`/flows/${chain.flowId}`, 'op=FINALIZE_UPDATE')],
   ['1422-400', 'what is no draft is published', () => action(`/connections/${chain.baseId}`, 'op=publish')],
   ['1422-400', 'an enabled flow is enabled', () => action(`/flows/${chain.flowId}`, 'op=enable')],
-  ['1422-400', 'a source connection rests on a draft', () => post('/sourceConnections', source({ baseConnectionId: draftId })), fault('/baseConnectionId')],
+  [
+    '1422-400',
+    'a source connection rests on a draft',
+    () => post('/sourceConnections', source({ baseConnectionId: draftId })),
+    fault('/baseConnectionId'),
+  ],
   ['1435-400', 'a sub operation is unknown', () => action(`/flows/${chain.flowId}`, 'op=disable&subOp=explode')],
   ['1436-400', 'enable has a sub operation', () => action(`/flows/${chain.flowId}`, 'op=enable&subOp=APPLY')],
 ]
@@ -282,6 +357,14 @@ const runs: readonly Row[] = [
     },
     SOURCES,
   ],
+  [
+    '1427-400',
+    'a user writes a run',
+    async () => {
+      const id = await create(host.api, 'runs', { flowId: onceId })
+      return host.api.put(`${FLOW_SERVICE}/runs/${id}`, { metrics: {} }).set('If-Match', '*')
+    },
+  ],
   ['1430-400', 'the flow of a run is unknown', () => post('/runs', { flowId: UNKNOWN_ID })],
   ['1446-400', 'the flow of a run is not named', () => post('/runs', { params: {} }), fault('/flowId')],
 ]
@@ -298,7 +381,12 @@ const explores: readonly Row[] = [
   ],
   ['1305-400', 'nothing serves the connection spec', () => get(`/connections/${chain.baseId}/test`), SOURCES],
   ['1353-400', 'filters are given', () => get(`/connections/${chain.baseId}/explore?${EXPLORE}&filters=e30`), SOURCES],
-  ['1358-400', 'the objectType is unknown', () => get(`/connections/${chain.baseId}/explore?objectType=bucket`), SOURCES],
+  [
+    '1358-400',
+    'the objectType is unknown',
+    () => get(`/connections/${chain.baseId}/explore?objectType=bucket`),
+    SOURCES,
+  ],
   [
     '1359-400',
     'sourceParams are missing',
@@ -308,9 +396,24 @@ const explores: readonly Row[] = [
     },
     SOURCES,
   ],
-  ['1372-400', 'a spec is explored without a connection', () => get(`/connectionSpecs/${STRIPE_SPEC.id}/explore`), SOURCES],
-  ['1389-400', 'sourceParams are no base64', () => get(`/connections/${chain.baseId}/explore?${EXPLORE}&sourceParams=%7B%7D`), SOURCES],
-  ['1399-400', 'the fileType is unknown', () => get(`/connections/${chain.baseId}/explore?${EXPLORE}&fileType=csv`), SOURCES],
+  [
+    '1372-400',
+    'a spec is explored without a connection',
+    () => get(`/connectionSpecs/${STRIPE_SPEC.id}/explore`),
+    SOURCES,
+  ],
+  [
+    '1389-400',
+    'sourceParams are no base64',
+    () => get(`/connections/${chain.baseId}/explore?${EXPLORE}&sourceParams=%7B%7D`),
+    SOURCES,
+  ],
+  [
+    '1399-400',
+    'the fileType is unknown',
+    () => get(`/connections/${chain.baseId}/explore?${EXPLORE}&fileType=csv`),
+    SOURCES,
+  ],
   ['1416-400', 'a draft is explored', () => get(`/connections/${draftId}/explore`)],
 ]
 
@@ -410,7 +513,13 @@ describe('the fixed texts', () => {
 
 describe('what a caller can rely on', () => {
   test('several faults are all listed, and the first is the error', async () => {
-    const body = { name: 7, flowSpec: {}, sourceConnectionIds: [], targetConnectionIds: [UNKNOWN_ID], scheduleParams: {} }
+    const body = {
+      name: 7,
+      flowSpec: {},
+      sourceConnectionIds: [],
+      targetConnectionIds: [UNKNOWN_ID],
+      scheduleParams: {},
+    }
     expectProblem(await post('/flows', body), {
       code: '1312-400',
       prefix: 'CONNECTOR',
@@ -477,7 +586,7 @@ describe('a fault of the host or of the source', () => {
   })
 
   test('1103-503 with Retry-After when the source limits the rate', async () => {
-    const answer = await failing(new RetriableSourceError('rate-limit', 'Too many requests', { retryAfterMs: 1500 }))
+    const answer = await failing(new RetriableSourceError('rate', 'Too many requests', { retryAfterMs: 1500 }))
     expectProblem(answer, { code: '1103-503' })
     expect(answer.headers['retry-after']).toBe('2')
   })

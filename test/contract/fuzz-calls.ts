@@ -6,7 +6,7 @@ export const COLLECTIONS = ['connections', 'sourceConnections', 'targetConnectio
 export type Collection = (typeof COLLECTIONS)[number]
 
 /** Whom an id belongs to, told when the call is made: ids are not known before. */
-export type IdChoice = Collection | 'foreign' | 'unknown' | { readonly text: string }
+export type IdChoice = 'own' | 'foreign' | 'unknown' | Collection | { readonly text: string }
 
 /** A call as it was thrown up; `fuzz.test.ts` makes it. */
 export type FuzzCall =
@@ -158,17 +158,23 @@ const field = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...FIELDS) }, { w
 const values = fc
   .array(fc.oneof(nastyText, fc.constantFrom('enabled', '1', '"a,b"', '""', '"')), { minLength: 1, maxLength: 3 })
   .map((list) => list.join(','))
-const filter = fc.tuple(field, fc.constantFrom(...OPERATORS), values).map((parts) => parts.join(''))
+const operator = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom('==', '!=', '>', '<=') },
+  { weight: 1, arbitrary: fc.constantFrom(...OPERATORS) },
+)
+const filter = fc.tuple(field, operator, values).map((parts) => parts.join(''))
+const sign = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom('', '+', '-') },
+  { weight: 1, arbitrary: fc.constantFrom(' ', '*', '--') },
+)
 const order = fc
-  .array(fc.tuple(fc.constantFrom('', '+', '-', ' ', '*', '--'), field), { minLength: 1, maxLength: 4 })
+  .array(fc.tuple(sign, field), { minLength: 1, maxLength: 4 })
   .map((fields) => fields.map((parts) => parts.join('')).join(','))
 
 const parameter = fc.oneof(
   { weight: 4, arbitrary: filter.map((text) => ['property', text] as const) },
   { weight: 3, arbitrary: order.map((text) => ['orderby', text] as const) },
-  fc
-    .oneof(nastyText, fc.integer({ min: -2, max: 1e9 }).map(String))
-    .map((text) => ['limit', text] as const),
+  fc.oneof(nastyText, fc.integer({ min: -2, max: 1e9 }).map(String)).map((text) => ['limit', text] as const),
   fc.oneof(nastyText, fc.constantFrom('true', 'False')).map((text) => ['count', text] as const),
   nastyText.map((text) => ['continuationToken', text] as const),
   fc.tuple(nastyText, nastyText),
@@ -181,8 +187,8 @@ const only = (name: string, texts: fc.Arbitrary<string>) =>
   fc.tuple(texts, fc.boolean()).map(([text, raw]) => `?${name}=${encode(text, raw)}`)
 
 const id: fc.Arbitrary<IdChoice> = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom<Collection[]>(...COLLECTIONS) },
-  { weight: 2, arbitrary: fc.constantFrom<IdChoice[]>('foreign', 'unknown') },
+  { weight: 8, arbitrary: fc.constant<IdChoice>('own') },
+  { weight: 2, arbitrary: fc.constantFrom<IdChoice[]>('foreign', 'unknown', ...COLLECTIONS) },
   { weight: 1, arbitrary: nastyText.map((text) => ({ text: encode(text, false).replaceAll('.', '%2E') })) },
 )
 
@@ -226,18 +232,27 @@ const member = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom<(readonly string[])[]>(...MEMBERS) },
   { weight: 1, arbitrary: fc.array(nastyText, { minLength: 1, maxLength: 3 }) },
 )
-const changed = fc
-  .array(fc.tuple(member, json), { maxLength: 3 })
-  .map((changes): FuzzBody => ({ base: true, changes }))
+const changed = fc.array(fc.tuple(member, json), { maxLength: 3 }).map((changes): FuzzBody => ({ base: true, changes }))
 const anything = json.map((value): FuzzBody => ({ base: false, value }))
 const noText = fc.uint8Array({ maxLength: 20 }).map((bytes): FuzzBody => ({ bytes }))
 const createBody = fc.oneof({ weight: 5, arbitrary: changed }, { weight: 2, arbitrary: anything }, noText)
 
 const pointer = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom<(readonly string[])[]>(...MEMBERS).map((path) => `/${path.join('/')}`) },
-  { weight: 1, arbitrary: fc.array(nastyText, { maxLength: 3 }).map((path) => path.map((name) => `/${name}`).join('')) },
+  {
+    weight: 1,
+    arbitrary: fc.array(nastyText, { maxLength: 3 }).map((path) => path.map((name) => `/${name}`).join('')),
+  },
   { weight: 1, arbitrary: nastyText },
 )
+const plainChange = fc.oneof(
+  fc.tuple(fc.constantFrom('/name', '/description'), nastyText),
+  fc.tuple(fc.constantFrom('/params/n', '/scheduleParams/n', '/policy/n', '/data', '/policy', '/params'), json),
+  fc.tuple(fc.constantFrom('/transformations', '/scheduleParams/interval'), fc.constantFrom<unknown[]>([], 20)),
+)
+const plainOperation = fc
+  .tuple(fc.constantFrom('add', 'REPLACE'), plainChange)
+  .map(([op, [path, value]]) => ({ op, path, value }))
 const operation = fc.record(
   {
     op: fc.oneof(
@@ -250,19 +265,45 @@ const operation = fc.record(
   { requiredKeys: ['op'] },
 )
 const patchBody = fc.oneof(
-  { weight: 6, arbitrary: fc.array(operation, { maxLength: 4 }).map((value): FuzzBody => ({ base: false, value })) },
+  { weight: 3, arbitrary: plainOperation.map((value): FuzzBody => ({ base: false, value: [value] })) },
+  {
+    weight: 5,
+    arbitrary: fc
+      .array(fc.oneof(operation, plainOperation), { maxLength: 4 })
+      .map((value): FuzzBody => ({ base: false, value })),
+  },
   { weight: 1, arbitrary: anything },
   noText,
 )
 
 const searchBody = fc
-  .record({ queryString: fc.oneof(filter, json), limit: json, orderby: fc.oneof(order, json), count: json }, { requiredKeys: [] })
+  .record(
+    {
+      queryString: fc.oneof(filter, filter, json),
+      limit: fc.oneof(fc.integer({ min: 1 }), json),
+      orderby: fc.oneof(order, order, json),
+      count: fc.oneof(fc.boolean(), json),
+      projectionFields: fc.oneof(fc.constant('name,id'), json),
+    },
+    { requiredKeys: [] },
+  )
   .map((value): FuzzBody => ({ base: false, value }))
 
 const collection = fc.constantFrom<Collection[]>(...COLLECTIONS)
+const patched = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.constantFrom<Collection[]>('connections', 'sourceConnections', 'targetConnections', 'flows'),
+  },
+  { weight: 1, arbitrary: fc.constant<Collection>('runs') },
+)
+const searched = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom<Collection[]>('connections', 'flows') },
+  { weight: 1, arbitrary: collection },
+)
 const operations = fc.oneof(
-  fc.constantFrom('publish', 'enable', 'disable', 'ENABLE', 'finalize', 're_trigger', 'enable&subOp=APPLY'),
-  nastyText,
+  { weight: 3, arbitrary: fc.constantFrom('publish', 'enable', 'disable', 'ENABLE', 'finalize', 're_trigger') },
+  { weight: 1, arbitrary: nastyText },
 )
 
 export const fuzzCall: fc.Arbitrary<FuzzCall> = fc.oneof(
@@ -271,7 +312,7 @@ export const fuzzCall: fc.Arbitrary<FuzzCall> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('search' as const),
-      collection,
+      collection: searched,
       query: fc.oneof(fc.constant(''), only('continuationToken', nastyText)),
       body: fc.oneof(searchBody, anything),
     }),
@@ -290,7 +331,7 @@ export const fuzzCall: fc.Arbitrary<FuzzCall> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('create' as const),
       collection,
-      query: fc.oneof(fc.constantFrom('', '?mode=draft'), only('mode', nastyText)),
+      query: fc.oneof({ weight: 5, arbitrary: fc.constantFrom('', '?mode=draft') }, only('mode', nastyText)),
       body: createBody,
     }),
   },
@@ -298,22 +339,25 @@ export const fuzzCall: fc.Arbitrary<FuzzCall> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       kind: fc.constant('patch' as const),
-      collection,
+      collection: patched,
       id,
-      ifMatch: fc.oneof({ weight: 5, arbitrary: fc.constant('*') }, { weight: 1, arbitrary: fc.constantFrom('', '"x"', 'W/', '\\"', '"') }),
+      ifMatch: fc.oneof(
+        { weight: 5, arbitrary: fc.constant('*') },
+        { weight: 1, arbitrary: fc.constantFrom('', '"x"', 'W/', '\\"', '"') },
+      ),
       body: patchBody,
     }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('act' as const), collection, id, query: only('op', operations) }),
+    arbitrary: fc.record({ kind: fc.constant('act' as const), collection: patched, id, query: only('op', operations) }),
   },
   {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('delete' as const),
       collection,
-      id: fc.constantFrom<IdChoice[]>(...COLLECTIONS, 'foreign', 'unknown'),
+      id: fc.constantFrom<IdChoice[]>('own', 'foreign', 'unknown', ...COLLECTIONS),
     }),
   },
 )
@@ -344,9 +388,11 @@ function applied(body: object, changes: readonly (readonly [readonly string[], u
   const copy = structuredClone(body)
   for (const [path, value] of changes) {
     let owner: unknown = copy
-    for (const name of path.slice(0, -1)) owner = isObject(owner) && Object.hasOwn(owner, name) ? owner[name] : undefined
+    for (const name of path.slice(0, -1))
+      owner = isObject(owner) && Object.hasOwn(owner, name) ? owner[name] : undefined
     const last = path.at(-1) ?? ''
-    if (isObject(owner)) Object.defineProperty(owner, last, { value, enumerable: true, writable: true, configurable: true })
+    if (isObject(owner))
+      Object.defineProperty(owner, last, { value, enumerable: true, writable: true, configurable: true })
   }
   return copy
 }

@@ -25,7 +25,17 @@ let chain: Chain
 /** Flows of ACME in prod by name, oldest first. */
 const flows = new Map<string, string>()
 
-const NAMES = ['beta', 'alpha', 'Zulu', 'gamma, with a comma', 'say "hi" <b>', 'a&b=c;d+e', 'ünïcödé 漢字 🎉', '100%', '42']
+const NAMES = [
+  'beta',
+  'alpha',
+  'Zulu',
+  'gamma, with a comma',
+  'say "hi" <b>',
+  'a&b=c;d+e',
+  'ünïcödé 漢字 🎉',
+  '100%',
+  '42',
+]
 
 beforeAll(async () => {
   host = await startFlowHost()
@@ -69,7 +79,16 @@ async function walk(path: string, api: TestApi, onPage: () => Promise<void> | vo
 }
 
 describe('pages of a list that changes while it is read', () => {
-  const orders = ['', 'createdAt', '-createdAt', 'name,-createdAt', '-name', 'state,name', 'description,id', '-updatedAt,name']
+  const orders = [
+    '',
+    'createdAt',
+    '-createdAt',
+    'name,-createdAt',
+    '-name',
+    'state,name',
+    'description,id',
+    '-updatedAt,name',
+  ]
 
   const MOST_CHANGES = 60
 
@@ -159,7 +178,9 @@ describe('pages of a list that changes while it is read', () => {
       const rest = steady.slice(1)
       const ids = await walk(`/${collection}${parameters}`, api, async () => {
         host.clock.time += 1000
-        expect((await patch(api, collection, patched, [{ op: 'replace', path: '/name', value: 'moved' }])).status).toBe(200)
+        expect((await patch(api, collection, patched, [{ op: 'replace', path: '/name', value: 'moved' }])).status).toBe(
+          200,
+        )
       })
       expect(ids.filter((id) => rest.includes(id)).toSorted()).toEqual(rest.toSorted())
     })
@@ -187,7 +208,9 @@ describe('pages of a list that changes while it is read', () => {
     const page = await list(`/connections${query({ property, orderby: 'name' })}`, api)
     expect(ids).toEqual(idsOf(page))
     expect(new Set(namesOf(page))).toEqual(new Set(['name 1', 'name 2', 'name 3']))
-    expect(await list(`/connections${query({ property, count: 'true', limit: '1' })}`, api)).toEqual({ count: ids.length })
+    expect(await list(`/connections${query({ property, count: 'true', limit: '1' })}`, api)).toEqual({
+      count: ids.length,
+    })
   })
 })
 
@@ -238,7 +261,10 @@ describe('an order', () => {
     const baseId = await create(api, 'connections', connectionBody())
     const own = new Map<string, string>()
     for (const n of [9, 10, -1, 2.5, undefined]) {
-      const id = await create(api, 'sourceConnections', { ...sourceBody(baseId), params: { resourcePath: 'charges', n } })
+      const id = await create(api, 'sourceConnections', {
+        ...sourceBody(baseId),
+        params: { resourcePath: 'charges', n },
+      })
       own.set(id, String(n))
     }
     const sorted = async (orderby: string) =>
@@ -247,9 +273,9 @@ describe('an order', () => {
       )
     expect(await sorted('params.n')).toEqual(['-1', '2.5', '9', '10', 'undefined'])
     expect(await sorted('-params.n')).toEqual(['10', '9', '2.5', '-1', 'undefined'])
-    expect(await walk(`/sourceConnections?orderby=-params.n&limit=1&property=baseConnectionId==${baseId}`, api)).toEqual(
-      idsOf(await list(`/sourceConnections?orderby=-params.n&property=baseConnectionId==${baseId}`, api)),
-    )
+    expect(
+      await walk(`/sourceConnections?orderby=-params.n&limit=1&property=baseConnectionId==${baseId}`, api),
+    ).toEqual(idsOf(await list(`/sourceConnections?orderby=-params.n&property=baseConnectionId==${baseId}`, api)))
   })
 
   test.each([
@@ -289,7 +315,10 @@ describe('a filter in the request target', () => {
     expect(await found(`/flows?property=createdAt>${since}&orderby=createdAt`)).toEqual([...flows.values()].slice(3))
     expect(await found(`/flows?property=createdAt>=${since}&orderby=createdAt`)).toEqual([...flows.values()].slice(2))
     expect(await found(`/flows?property=createdAt<${since}&orderby=createdAt`)).toEqual([...flows.values()].slice(0, 2))
-    expect(await found(`/flows?property=createdAt<=${since}&property=createdAt>${NOW}`)).toEqual([id('alpha'), id('beta')])
+    expect(await found(`/flows?property=createdAt<=${since}&property=createdAt>${NOW}`)).toEqual([
+      id('alpha'),
+      id('beta'),
+    ])
     expect(await found('/flows?property=name>=Z&property=name<[&orderby=name')).toEqual([id('Zulu')])
   })
 
@@ -312,7 +341,14 @@ describe('a filter in the request target', () => {
   })
 
   test('on a path that does not exist matches nothing and is no error', async () => {
-    for (const property of ['a.b.c==1', 'a[].b!=1', 'name.x==beta', 'params.x>1', '__proto__==x', 'constructor.name==Object']) {
+    for (const property of [
+      'a.b.c==1',
+      'a[].b!=1',
+      'name.x==beta',
+      'params.x>1',
+      '__proto__==x',
+      'constructor.name==Object',
+    ]) {
       expect(await found(`/flows?property=${property}`)).toEqual([])
     }
   })

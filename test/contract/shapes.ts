@@ -68,10 +68,7 @@ export function expectNotFound(answer: Answer, collection: string, id: string, t
 
 /** `{id, etag}` and nothing else, the etag in the header as well. */
 export function expectReceipt({ status, headers, body }: Response, id?: string): void {
-  expect([status, body]).toEqual([
-    200,
-    { id: id ?? expect.stringMatching(UUID), etag: expect.stringMatching(ETAG) as string },
-  ])
+  expect([status, body]).toEqual([200, { id: id ?? expect.stringMatching(UUID), etag: expect.stringMatching(ETAG) }])
   expect(headers['etag']).toBe(body.etag)
 }
 

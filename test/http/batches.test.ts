@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { insertBatch } from '../../src/catalog/batch.ts'
 import type { InsertBatchRequest } from '../../src/catalog/batch.ts'
 import { SEED_TENANT, seedBatch } from '../catalog/seed-batch.ts'
 import type { SeedRequest } from '../catalog/seed-batch.ts'
@@ -34,13 +35,15 @@ describe('the batch of a run', () => {
 
     const { body } = await host.api.get(`${ALL}/${id}`).expect(200)
     const { startedAtUTC, completedAtUTC } = run.metrics.durationSummary
+    const { completed } = body[id]
+    expect(Math.abs(completed - completedAtUTC)).toBeLessThan(1000)
     expect(body).toEqual({
       [id]: {
         imsOrg: ACME.orgId,
-        created: completedAtUTC,
-        updated: completedAtUTC,
+        created: completed,
+        updated: completed,
         started: startedAtUTC,
-        completed: completedAtUTC,
+        completed,
         createdClient: run.createdClient,
         createdUser: run.createdBy,
         updatedUser: run.createdBy,
@@ -53,7 +56,7 @@ describe('the batch of a run', () => {
         relatedObjects: [{ type: 'dataSet', id: chain.dataSetId }],
         metrics: {
           startTime: startedAtUTC,
-          endTime: completedAtUTC,
+          endTime: completed,
           recordsRead: 30,
           recordsWritten: 30,
           recordsFailed: 0,
@@ -112,6 +115,14 @@ describe('the batch of a run', () => {
     await host.api.patch(`${CATALOG}/dataSets/${dataSetId}`, { description: 'x' }).expect(200)
     expect(await dataSet(dataSetId)).toMatchObject({ lastBatchId: bad.batchId })
   })
+})
+
+test('a run that ends after its dataset is gone leaves its batch', async () => {
+  const { store } = host.host.context
+  const { dataSetId, ...rest } = await seed({ dataSetId: await createDataSet(host.api), status: 'failed' })
+  await host.api.delete(`${CATALOG}/dataSets/${dataSetId}`).expect(200)
+  await store.transaction((scope) => insertBatch(scope, { ...rest, dataSetId, status: 'success' }))
+  expect((await host.api.get(`${ALL}/${rest.batchId}`)).body[rest.batchId].status).toBe('success')
 })
 
 describe('the list of batches', () => {

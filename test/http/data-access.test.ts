@@ -101,9 +101,9 @@ describe('the files of a run', () => {
   })
 
   test('are described by HEAD', async () => {
-    const length = String((await bytesOf(batchId, NDJSON)).length)
     const file = `${EXPORT}/files/${batchId}-1`
-    const { headers } = await host.api.get(`${file}?path=${NDJSON}`).expect(200)
+    const { headers, body } = await download(host.api, `${file}?path=${NDJSON}`).expect(200)
+    const length = String(body.length)
     const call = (name: string) => {
       const test = host.api.get(`${file}?path=${name}`)
       test.method = 'HEAD'

@@ -15,6 +15,8 @@ declare module 'newman' {
     readonly run: {
       readonly executions: readonly {
         readonly item: { readonly name: string }
+        /** Absent when the request could not be sent. */
+        readonly response?: { text(): string }
         readonly assertions?: readonly { readonly assertion: string; readonly error?: Error }[]
       }[]
       readonly failures: readonly {

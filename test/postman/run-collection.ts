@@ -5,6 +5,8 @@ import type { Collection } from './collection.ts'
 export interface CollectionRun {
   /** Names of the requests that were sent, in order; one that was repeated comes several times. */
   readonly sent: readonly string[]
+  /** The bodies of their answers. */
+  readonly answers: readonly string[]
   readonly assertions: number
   /** `request: what failed`. */
   readonly failures: readonly string[]
@@ -13,13 +15,14 @@ export interface CollectionRun {
 /**
  * Runs the collection as the "Run" button of Postman does.
  *
- * @param values - of the environment's variables, over those in its file
+ * @param values - of variables, over those of the environment file
  */
 export function runCollection(
   collection: Collection,
   values: Readonly<Record<string, string>>,
 ): Promise<CollectionRun> {
-  const filled = environment.values.map((entry) => ({ ...entry, value: values[entry.key] ?? entry.value }))
+  const given = Object.fromEntries(environment.values.map(({ key, value }) => [key, value]))
+  const filled = Object.entries({ ...given, ...values }).map(([key, value]) => ({ key, value }))
   const options = {
     collection,
     environment: { ...environment, values: filled },
@@ -32,6 +35,7 @@ export function runCollection(
       if (error) return reject(error)
       resolve({
         sent: run.executions.map(({ item }) => item.name),
+        answers: run.executions.map(({ response }) => response?.text() ?? ''),
         assertions: run.executions.flatMap(({ assertions = [] }) => assertions).length,
         failures: run.failures.map(
           ({ error, source }) => `${source?.name}: ${error.test ?? error.name} ${error.message}`,

@@ -50,9 +50,9 @@ async function call(method: Method, path: string, status: number, options: CallO
   return answerOf(method, path, status, await (asText ? request.buffer(true).parse(readText) : request))
 }
 
-/** A parser for supertest: lines of JSON are no JSON. */
-function readText(response: NodeJS.ReadableStream, done: (error: Error | null, text: string) => void): void {
-  text(response).then(
+/** A parser for supertest, which gives it the stream: lines of JSON are no JSON. */
+function readText(response: unknown, done: (error: Error | null, body: unknown) => void): void {
+  text(response as NodeJS.ReadableStream).then(
     (body) => done(null, body),
     (error: Error) => done(error, ''),
   )

@@ -77,7 +77,10 @@ export function createDataAccess({ store, folder }: { readonly store: Store; rea
     const [, batchId] = DATA_SET_FILE_ID.exec(dataSetFileId) ?? []
     const found = batchId === undefined ? null : await findBatch(caller, batchId)
     if (found?.batch.status !== 'success') throw notFound('files', dataSetFileId)
-    swept ??= batchFiles.sweep()
+    swept ??= batchFiles.sweep().catch((error: unknown) => {
+      swept = undefined
+      throw error
+    })
     await swept
     return { dataSetNo: found.dataSet.no, batchId: found.batch.id, runNo: found.batch.origin.runNo }
   }
