@@ -115,6 +115,23 @@ function parse(text: string, type: ContentType): unknown {
   if (nestsDeeperThan(text, MAX_BODY_DEPTH)) {
     throw new FlowServiceError('1000-400', `The request body is nested deeper than ${MAX_BODY_DEPTH} levels.`)
   }
+  const value = parseJson(text, type)
+  if (SURROGATE_ESCAPE.test(text) && !isWellFormed(value)) {
+    throw new FlowServiceError('1000-400', 'The request body holds half of a surrogate pair, which is no character.')
+  }
+  return value
+}
+
+/** Half of a pair can only come in this way: decoding refuses it. The database would keep it as another text. */
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, member]) => name.isWellFormed() && isWellFormed(member))
+}
+
+function parseJson(text: string, type: ContentType): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {

@@ -5,7 +5,16 @@ import type { Logger } from '../../src/logger.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store, StoredEntity } from '../../src/store/store.ts'
-import { create, createChain, FLOW_SERVICE, NOW, startFlowHost, UNKNOWN_ID } from '../support/flow-host.ts'
+import {
+  connectionBody,
+  create,
+  createChain,
+  FLOW_SERVICE,
+  NOW,
+  read,
+  startFlowHost,
+  UNKNOWN_ID,
+} from '../support/flow-host.ts'
 import type { Chain, FlowHost } from '../support/flow-host.ts'
 import { ACME, GLOBEX } from '../support/test-host.ts'
 import type { TestApi } from '../support/test-host.ts'
@@ -185,5 +194,30 @@ describe('random calls', () => {
       }
     }
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+})
+
+describe('what was found', () => {
+  test('half of a surrogate pair in a body is refused: a list ordered by it would repeat its pages for ever', async () => {
+    const [side] = sides
+    const before = await contents(side)
+    const send = (method: string, target: string, body: string) =>
+      wire.as(side.api)({ method, target, headers: { 'content-type': 'application/json', 'if-match': '*' }, body })
+    const valid = JSON.stringify(connectionBody())
+    const connections = `${FLOW_SERVICE}/connections`
+    for (const half of ['\\ud800', '\\uDFFF', '\\udc00\\ud800', 'x\\uD83Cy']) {
+      for (const answer of [
+        await send('POST', connections, valid.replace('Stripe account', half)),
+        await send('POST', connections, valid.replace('{', `{"${half}":1,`)),
+        await send('PATCH', `${connections}/${side.chain.baseId}`, `[{"op":"add","path":"/name","value":"${half}"}]`),
+      ]) {
+        checkAnswer(answer, side, sides[1])
+        expect([half, answer.body.errorCode]).toEqual([half, '1000-400'])
+      }
+    }
+    expect(await contents(side)).toEqual(before)
+    const whole = await send('POST', connections, valid.replace('Stripe account', '\\ud83c\\udf89 \\\\ud800'))
+    expect(whole.status).toBe(201)
+    expect((await read(side.api, 'connections', whole.body.id)).name).toBe('🎉 \\ud800')
   })
 })

@@ -200,6 +200,34 @@ describe('pages of a list that changes while it is read', () => {
     }
   })
 
+  test('texts that a database could take for others are paged like any others', async () => {
+    const api = await host.as(ACME, 'stage')
+    const texts = [
+      'a',
+      'a\u0000',
+      'a\u0000b',
+      'a\u0000c',
+      'A',
+      'é',
+      'e\u0301',
+      'ﬀ',
+      '🎉',
+      '\uffff',
+      '\ufffd',
+      '\ufeff',
+      '1',
+      '',
+    ]
+    const baseId = await create(api, 'connections', connectionBody())
+    for (const name of texts) await create(api, 'sourceConnections', { ...sourceBody(baseId), name: `n${name}` })
+    for (const orderby of ['name', '-name']) {
+      const path = `/sourceConnections${query({ orderby, property: `baseConnectionId==${baseId}` })}`
+      const atOnce = idsOf(await list(path, api))
+      expect(atOnce).toHaveLength(texts.length)
+      for (const limit of [1, 3]) expect(await walk(`${path}&limit=${limit}`, api)).toEqual(atOnce)
+    }
+  })
+
   test('a filter holds on every page, and only what it lets through is counted', async () => {
     const api = await host.as(GLOBEX)
     for (let count = 0; count < 10; count++) await create(api, 'connections', body(count))

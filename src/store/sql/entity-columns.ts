@@ -40,7 +40,10 @@ const COPIED_MEMBERS: Record<EntityKind, readonly CopiedMember[]> = {
     { column: 'created_at', type: 'number', path: ['createdDate'] },
     { column: 'updated_at', type: 'number', path: ['modifiedDate'] },
   ],
-  mappingSetVersions: [{ column: 'created_at', type: 'number', path: ['createdDate'] }],
+  mappingSetVersions: [
+    { column: 'created_at', type: 'number', path: ['createdDate'] },
+    { column: 'updated_at', type: 'number', path: ['createdDate'] },
+  ],
   connectionSpecs: [CREATED_AT, UPDATED_AT],
   flowSpecs: [CREATED_AT, UPDATED_AT],
 }
@@ -74,6 +77,12 @@ export function columnOf(
   if (isSamePath(path, ['id'])) return { column: 'id', type: 'text' }
   const found = COPIED_MEMBERS[kind].find((member) => isSamePath(path, member.path) || isSamePath(path, member.alias))
   return found ?? null
+}
+
+/** The member that holds the time of the last change; kinds name it differently. */
+export function changePath(kind: EntityKind): readonly string[] {
+  const members = COPIED_MEMBERS[kind]
+  return (members.find((member) => member.column === 'updated_at') ?? UPDATED_AT).path
 }
 
 /** The value that an order by `path` sorts by: what the column or the database's JSON access gives for it. */

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { ListPosition, ListQuery, OrderField } from '../query.ts'
 import type { EntityKind, StoredEntity } from '../store.ts'
 import type { StoreDialect } from './dialect.ts'
-import { columnOf, sortValueOf } from './entity-columns.ts'
+import { changePath, columnOf, sortValueOf } from './entity-columns.ts'
 
 /** One term of a list's order. */
 interface SortTerm {
@@ -14,9 +14,9 @@ interface SortTerm {
   readonly direction: 'asc' | 'desc'
 }
 
-/** Every kind has its time of change in the column `updated_at`; of datasets the member is called otherwise. */
+/** The last changed first. */
 function defaultOrder(kind: EntityKind): readonly OrderField[] {
-  return [{ path: [kind === 'dataSets' ? 'updated' : 'updatedAt'], direction: 'desc' }]
+  return [{ path: changePath(kind), direction: 'desc' }]
 }
 
 function sortTerms(dialect: StoreDialect, kind: EntityKind, order: ListQuery['order']): readonly SortTerm[] {
