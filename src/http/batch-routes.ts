@@ -3,8 +3,8 @@ import { createBatchService } from '../catalog/batch-service.ts'
 import type { BatchService } from '../catalog/batch-service.ts'
 import { FlowServiceError } from '../errors.ts'
 import type { FlowContext } from '../flow/context.ts'
-import type { Comparison, ComparisonOperator, OrderField } from '../store/query.ts'
-import { MAX_PATH_SEGMENTS } from '../store/query.ts'
+import type { Comparison, ComparisonOperator } from '../store/query.ts'
+import { parseOrder, parseStart } from './catalog-query.ts'
 import { pathId } from './entity-routes.ts'
 import { parseLimit } from './list-query.ts'
 import { CATALOG, queryValue } from './route.ts'
@@ -96,29 +96,7 @@ function mapOf(batches: readonly Batch[], request: ApiRequest): ApiResponse {
   return { status: 200, body: Object.fromEntries(entries) }
 }
 
-/** `desc:created`, several separated by commas; without a direction ascending. */
-function parseOrder(text: string | undefined): readonly OrderField[] {
-  return (text?.split(',') ?? []).map((part) => {
-    const [first = '', second] = part.split(':', 2).map((piece) => piece.trim())
-    const [direction, field] = second === undefined ? ['asc', first] : [first.toLowerCase(), second]
-    if (direction !== 'asc' && direction !== 'desc') {
-      throw new FlowServiceError('1432-400', `orderBy begins with "${first.slice(0, 40)}"; use asc: or desc:.`)
-    }
-    const path = field.split('.')
-    if (path.length > MAX_PATH_SEGMENTS || !path.every((name) => /^[\w-]+$/.test(name))) {
-      throw new FlowServiceError('1433-400', `orderBy names no property in "${part.slice(0, 40)}"; use desc:created.`)
-    }
-    return { direction, path }
-  })
-}
-
 /** `start`: how many to leave out, 0 by default. */
-export function parseStart(text: string | undefined): number {
-  if (text === undefined) return 0
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw invalid('start', text, 'a whole number from 0')
-}
-
-function invalid(name: string, value: string, right: string): FlowServiceError {
+export function invalid(name: string, value: string, right: string): FlowServiceError {
   return new FlowServiceError('1452-400', `The parameter ${name} is "${value.slice(0, 40)}"; give ${right}.`)
 }

@@ -2,7 +2,6 @@ import { WRITABLE_MEMBERS } from '../catalog/dataset.ts'
 import type { DataSet } from '../catalog/dataset.ts'
 import { createDataSetService } from '../catalog/dataset-service.ts'
 import type { DataSetService } from '../catalog/dataset-service.ts'
-import { FlowServiceError } from '../errors.ts'
 import type { FlowContext } from '../flow/context.ts'
 import { omit } from '../flow/body.ts'
 import { applyPatch, parsePatch } from '../flow/patch.ts'
@@ -10,8 +9,8 @@ import type { PatchRules } from '../flow/patch.ts'
 import { parsePropertyParameters } from '../flow/property-filter.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject } from '../json.ts'
-import { MAX_PATH_SEGMENTS } from '../store/query.ts'
-import type { Comparison, OrderField } from '../store/query.ts'
+import type { Comparison } from '../store/query.ts'
+import { parseOrder, parseStart } from './catalog-query.ts'
 import { pathId } from './entity-routes.ts'
 import { parseLimit } from './list-query.ts'
 import { CATALOG, queryValue } from './route.ts'
@@ -110,26 +109,4 @@ function mapOf(dataSets: readonly DataSet[], request: ApiRequest): ApiResponse {
 
 function reference(id: string): readonly string[] {
   return [`@/dataSets/${id}`]
-}
-
-/** `desc:created`, several separated by commas; without a direction ascending. */
-function parseOrder(text: string | undefined): readonly OrderField[] {
-  return (text?.split(',') ?? []).map((part) => {
-    const [first = '', second] = part.split(':', 2).map((piece) => piece.trim())
-    const [direction, field] = second === undefined ? ['asc', first] : [first.toLowerCase(), second]
-    if (direction !== 'asc' && direction !== 'desc') {
-      throw new FlowServiceError('1432-400', `orderBy begins with "${first.slice(0, 40)}"; use asc: or desc:.`)
-    }
-    const path = field.split('.')
-    if (path.length > MAX_PATH_SEGMENTS || !path.every((name) => /^[\w-]+$/.test(name))) {
-      throw new FlowServiceError('1433-400', `orderBy names no property in "${part.slice(0, 40)}"; use desc:created.`)
-    }
-    return { direction, path }
-  })
-}
-
-function parseStart(text: string | undefined): number {
-  if (text === undefined) return 0
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new FlowServiceError('1452-400', `The parameter start is "${text.slice(0, 40)}"; give a whole number from 0.`)
 }

@@ -33,7 +33,11 @@ const COPIED_MEMBERS: Record<EntityKind, readonly CopiedMember[]> = {
     UPDATED_AT,
   ],
   dataSets: CATALOG_TIMES,
-  batches: [{ column: 'state', type: 'text', path: ['status'] }, ...CATALOG_TIMES],
+  batches: [
+    { column: 'state', type: 'text', path: ['status'] },
+    { column: 'parent_id', type: 'text', path: ['origin', 'dataSetId'] },
+    ...CATALOG_TIMES,
+  ],
   schemas: CATALOG_TIMES,
   fieldGroups: CATALOG_TIMES,
   mappingSets: [
