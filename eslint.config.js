@@ -18,7 +18,7 @@ const forbiddenImports = {
   ],
   'src/mapping': [
     ...['http', 'sandbox', 'cli', 'store/sql', 'store/sqlite', 'plugins'],
-    ...['catalog', 'auth', 'secrets', 'flow', '!flow/body.ts'],
+    ...['catalog', 'auth', 'secrets', 'flow'],
   ],
   'src/auth': [
     ...['http', 'sandbox', 'cli', 'store/sql', 'store/sqlite', 'plugins'],

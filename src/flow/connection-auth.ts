@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../json.ts'
-import type { Faults } from './body.ts'
-import { readMember, readObject, readText, typeName } from './body.ts'
+import type { Faults } from '../request-body.ts'
+import { readMember, readObject, readText, typeName } from '../request-body.ts'
 import type { SecretBox } from './context.ts'
 import { short } from './entity.ts'
 import type { PatchOperation } from './patch.ts'

@@ -3,7 +3,7 @@ import { FlowServiceError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
-import { typeName } from './body.ts'
+import { typeName } from '../request-body.ts'
 
 /** What a JSON Patch may change in one kind of entity. Patterns are JSON Pointers; `*` stands for one segment. */
 export interface PatchRules {

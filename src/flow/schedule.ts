@@ -1,7 +1,7 @@
 import { isJsonObject } from '../json.ts'
 import type { JsonValue } from '../json.ts'
 import { FlowServiceError } from '../errors.ts'
-import { Faults, readMember, typeName } from './body.ts'
+import { Faults, readMember, typeName } from '../request-body.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE

@@ -3,7 +3,7 @@ import { FlowServiceError } from '../errors.ts'
 import { isSameJson } from '../json.ts'
 import type { JsonObject } from '../json.ts'
 import type { StoredEntity, StoreScope } from '../store/store.ts'
-import { Faults, parseBodyObject, readNames, readObject, readText } from './body.ts'
+import { Faults, parseBodyObject, readNames, readObject, readText } from '../request-body.ts'
 import type { FlowContext } from './context.ts'
 import {
   findEntity,

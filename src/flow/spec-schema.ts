@@ -3,7 +3,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import type { ErrorCode } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
-import type { Faults } from './body.ts'
+import type { Faults } from '../request-body.ts'
 import { readSpecFile } from './load-specs.ts'
 
 const SCHEMA_FILE = 'specs/self-serve.schema.json'

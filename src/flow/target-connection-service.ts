@@ -2,7 +2,7 @@ import type { Caller } from '../caller.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject } from '../json.ts'
 import type { EntityDocument, StoredEntity, StoreScope } from '../store/store.ts'
-import { Faults, omit, parseBodyObject, readMember, readNames, readObject, readText } from './body.ts'
+import { Faults, omit, parseBodyObject, readMember, readNames, readObject, readText } from '../request-body.ts'
 import type { FlowContext } from './context.ts'
 import {
   findEntity,

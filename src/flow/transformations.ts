@@ -1,7 +1,7 @@
 import { isJsonObject } from '../json.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
-import type { Faults } from './body.ts'
-import { readMember, readObject, readText, typeName } from './body.ts'
+import type { Faults } from '../request-body.ts'
+import { readMember, readObject, readText, typeName } from '../request-body.ts'
 import { short } from './entity.ts'
 
 type Check = (faults: Faults, params: JsonObject, path: string) => void

@@ -1,5 +1,5 @@
 import { FlowServiceError } from '../errors.ts'
-import { Faults, parseBodyObject, readMember, readObject, readText, typeName } from '../flow/body.ts'
+import { Faults, parseBodyObject, readMember, readObject, readText, typeName } from '../request-body.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
 import { parsePath } from './language/parse.ts'

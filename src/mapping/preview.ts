@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { FlowServiceError } from '../errors.ts'
-import { readMember, typeName } from '../flow/body.ts'
+import { readMember, typeName } from '../request-body.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
 import { isJsonObject } from '../json.ts'
 import { Budget, ROW_BUDGET } from './language/budget.ts'

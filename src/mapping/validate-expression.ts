@@ -1,4 +1,4 @@
-import { Faults, parseBodyObject, readMember, readText, typeName } from '../flow/body.ts'
+import { Faults, parseBodyObject, readMember, readText, typeName } from '../request-body.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
 import { Budget } from './language/budget.ts'

@@ -1,5 +1,5 @@
 import { FlowServiceError } from '../errors.ts'
-import { readMember } from '../flow/body.ts'
+import { readMember } from '../request-body.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
 import { checkRule } from './mapper.ts'

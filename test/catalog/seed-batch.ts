@@ -30,7 +30,7 @@ export async function seedBatch(store: Store, request: SeedRequest): Promise<Ins
   const { rows = [], refused = [], dataSetId, ...given } = request
   const number = ++seeds
   const tenant = SEED_TENANT
-  const runId = `run-${number}`
+  const runId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
   const dataSet = await store.entities.get(tenant, 'dataSets', dataSetId)
   if (dataSet === null) throw new Error(`There is no dataset ${dataSetId}.`)
   const runNo =

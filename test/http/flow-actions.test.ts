@@ -74,12 +74,12 @@ describe('enabling and disabling a flow', () => {
     const stored = (await store().entities.get(tenant, 'flows', id))!
     await store().entities.updateDocument(stored.no, {
       ...stored.document,
-      lastRunDetails: { id: 'r', state: 'success' },
+      lastRunDetails: { id: UNKNOWN_ID, state: 'success' },
     })
     await act(id, 'disable').expect(200)
     await act(id, 'enable').expect(200)
     expect(await dueAt(id)).toBeNull()
-    expect(await read(host.api, 'flows', id)).toMatchObject({ lastRunDetails: { id: 'r' } })
+    expect(await read(host.api, 'flows', id)).toMatchObject({ lastRunDetails: { id: UNKNOWN_ID } })
   })
 
   test.each([

@@ -46,7 +46,7 @@ describe('patching a flow', () => {
   test('keeps what the client does not write, and shows the patch in lastOperation', async () => {
     const id = await flow()
     const stored = (await store().entities.get(tenant, 'flows', id))!
-    const lastRunDetails = { id: 'r', state: 'success', startedAtUTC: 1, completedAtUTC: 2 }
+    const lastRunDetails = { id: UNKNOWN_ID, state: 'success', startedAtUTC: 1, completedAtUTC: 2 }
     await store().entities.updateDocument(stored.no, { ...stored.document, lastRunDetails })
     const operations = [{ op: 'replace', path: '/description', value: 'Every quarter of an hour' }]
     const response = await patch(host.api, 'flows', id, operations)

@@ -2,11 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import request from 'supertest'
-import type { Test } from 'supertest'
+import type { Response, Test } from 'supertest'
 import { loadConfig } from '../../src/config.ts'
 import type { BootstrapClient, Config } from '../../src/config.ts'
 import { createHost } from '../../src/host.ts'
 import type { Host, HostOptions } from '../../src/host.ts'
+import { checkAnswer } from './openapi-check.ts'
+import type { Method } from './openapi-check.ts'
 
 /** The API clients that every test host knows. */
 export const ACME: BootstrapClient = {
@@ -68,12 +70,16 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
   const host = await createHost({ plugins: [], ...hostOptions, config })
   const token = ({ clientId, orgId }: BootstrapClient) => host.accessTokens.issue({ clientId, orgId })
   const as = async (client: BootstrapClient, sandboxName = 'prod') =>
-    createTestApi(host, {
-      Authorization: `Bearer ${await token(client)}`,
-      'x-api-key': client.clientId,
-      'x-gw-ims-org-id': client.orgId,
-      'x-sandbox-name': sandboxName,
-    })
+    createTestApi(
+      host,
+      {
+        Authorization: `Bearer ${await token(client)}`,
+        'x-api-key': client.clientId,
+        'x-gw-ims-org-id': client.orgId,
+        'x-sandbox-name': sandboxName,
+      },
+      options.routes === undefined,
+    )
   return {
     host,
     config,
@@ -89,9 +95,23 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
   }
 }
 
-function createTestApi(host: Host, headers: Readonly<Record<string, string>>): TestApi {
+/** Every answer in every test must be as `specs/openapi.yaml` describes it. Files are of no fixed shape. */
+function checkResponse(method: Method, target: string, response: Response): void {
+  if (target.startsWith(FILES)) return
+  const isText = response.type.startsWith('text/')
+  const body = isText ? response.text : response.text === '' ? undefined : response.body
+  checkAnswer(method, target, response.status, body, response.type)
+}
+
+const FILES = '/data/foundation/export/'
+
+/** `isDescribed`: the host has only the routes that the description knows. */
+function createTestApi(host: Host, headers: Readonly<Record<string, string>>, isDescribed: boolean): TestApi {
   const call = (method: 'get' | 'post' | 'put' | 'patch' | 'delete', target: string, body?: unknown): Test => {
-    const test = request(host.router)[method](target).set(headers)
+    const test = request(host.router)
+      [method](target)
+      .set(headers)
+      .expect((response) => isDescribed && checkResponse(method, target, response))
     return body === undefined ? test : test.set('Content-Type', 'application/json').send(JSON.stringify(body))
   }
   return {

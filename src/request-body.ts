@@ -1,7 +1,7 @@
-import { FlowServiceError } from '../errors.ts'
-import type { BodyFault, ErrorCode } from '../errors.ts'
-import { isJsonObject } from '../json.ts'
-import type { JsonObject, JsonValue } from '../json.ts'
+import { FlowServiceError } from './errors.ts'
+import type { BodyFault, ErrorCode } from './errors.ts'
+import { isJsonObject } from './json.ts'
+import type { JsonObject, JsonValue } from './json.ts'
 
 const LONGEST_NAME = 1024
 const LONGEST_TEXT = 8192
