@@ -82,6 +82,7 @@ const CATALOGUE = {
   '1404-412': { title: 'Version not matching' },
   '1000-413': { title: 'Request body too large', prefix: 'CONNECTOR' },
   '1004-415': { title: 'Unsupported Media Type', prefix: 'CONNECTOR' },
+  '1000-416': { title: 'Range Not Satisfiable', prefix: 'CONNECTOR' },
   '1102-500': { title: 'Internal server error' },
   '1103-503': { title: 'Temporarily unavailable' },
   '1104-504': { title: 'Upstream timeout' },

@@ -30,7 +30,7 @@ import { answerBadRequest } from './http/client-error.ts'
 import { createTokenCodec } from './http/continuation-token.ts'
 import type { TokenCodec } from './http/continuation-token.ts'
 import { connectionRoutes } from './http/connection-routes.ts'
-import { dataAccessRoutes, fileRoutes } from './http/data-access-routes.ts'
+import { dataAccessRoutes } from './http/data-access-routes.ts'
 import { dataSetRoutes } from './http/dataset-routes.ts'
 import { exploreRoutes } from './http/explore-routes.ts'
 import { flowRoutes } from './http/flow-routes.ts'
@@ -153,18 +153,15 @@ export async function createHost(options: HostOptions): Promise<Host> {
       customSpecs,
     }
     const runs = createRuns(parts)
-    const authenticate = createAuthenticator({
-      mode: config.authMode,
-      tokens: accessTokens,
-      clients: store.clients,
-      newId,
-    })
     const dataAccess = createDataAccess({ store, folder: path.join(config.dataDir, 'files') })
-    const files = { dataAccess, publicUrl: parts.publicUrl }
     const router = createApp({
-      routes: [...apiRoutes(parts, runs), ...dataAccessRoutes(files), ...(options.routes?.(parts) ?? [])],
-      publicRoutes: [...publicRoutes(parts), ...fileRoutes({ ...files, authenticate })],
-      authenticate,
+      routes: [
+        ...apiRoutes(parts, runs),
+        ...dataAccessRoutes({ dataAccess, publicUrl: parts.publicUrl }),
+        ...(options.routes?.(parts) ?? []),
+      ],
+      publicRoutes: publicRoutes(parts),
+      authenticate: createAuthenticator({ mode: config.authMode, tokens: accessTokens, clients: store.clients, newId }),
       logger,
       metrics,
       clock,

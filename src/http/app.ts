@@ -68,8 +68,9 @@ function rowsOf({ routes, publicRoutes, authenticate }: AppOptions): readonly Ro
       const query = parseQuery(request.url)
       const header = request.headers['if-match']
       const ifMatch = header === undefined || header === '' ? query['if-match']?.at(-1) : header
-      const { accept } = request.headers
-      return route.handler({ caller, params: paramsOf(request, route), query, body, ifMatch, accept })
+      const { accept, range } = request.headers
+      const headOnly = request.method === 'HEAD'
+      return route.handler({ caller, params: paramsOf(request, route), query, body, ifMatch, accept, range, headOnly })
     },
   }))
   const open = publicRoutes.map((route): Row => ({

@@ -1,12 +1,11 @@
 import type { Caller } from '../caller.ts'
 import type { DataAccess, ReadableFile } from '../catalog/files/data-access.ts'
 import { FlowServiceError, notFound } from '../errors.ts'
-import type { Authenticate } from './authentication.ts'
 import { parseStart } from './catalog-query.ts'
 import { pathId } from './entity-routes.ts'
 import { parseLimit } from './list-query.ts'
 import { problemResponse } from './problem.ts'
-import type { ApiRequest, ApiResponse, PublicRequest, PublicRoute, Route } from './route.ts'
+import type { ApiRequest, ApiResponse, Route } from './route.ts'
 
 const DATA_ACCESS = '/data/foundation/export'
 const LARGEST_PAGE = 100
@@ -24,8 +23,9 @@ export interface DataAccessRoutesOptions {
 
 type Query = Pick<ApiRequest, 'query'>
 
-/** Files of batches, apart from their bytes: those are served by `fileRoutes`. */
-export function dataAccessRoutes({ dataAccess, publicUrl }: DataAccessRoutesOptions): Route[] {
+/** Files of batches. */
+export function dataAccessRoutes(options: DataAccessRoutesOptions): Route[] {
+  const { dataAccess, publicUrl } = options
   const batches = `${DATA_ACCESS}/batches`
   const preview = async (request: ApiRequest): Promise<ApiResponse> => {
     const rows = await dataAccess.preview(request.caller, pathId(request))
@@ -65,43 +65,21 @@ export function dataAccessRoutes({ dataAccess, publicUrl }: DataAccessRoutesOpti
         return folderOrFile(request, files, url, [{ name: INPUT_FILES, length: 0 }])
       },
     },
+    { method: 'GET', path: `${DATA_ACCESS}/files/:id`, handler: (request) => readFile(options, request) },
     { method: 'GET', path: `${DATA_ACCESS}/datasets/:id/preview`, handler: preview },
     { method: 'GET', path: `${DATA_ACCESS}/dataSets/:id/preview`, handler: preview },
   ]
 }
 
-/** The files of a dataset file. A public row, because only those see the header `Range`; it checks the API headers itself. */
-export function fileRoutes({
-  dataAccess,
-  publicUrl,
-  authenticate,
-}: DataAccessRoutesOptions & { readonly authenticate: Authenticate }): PublicRoute[] {
-  const path = `${DATA_ACCESS}/files/:id`
-  return [
-    {
-      method: 'GET',
-      path,
-      handler: async (request) => {
-        const caller = await authenticate(distinct(request.headers), request.requestId)
-        try {
-          return await serve(caller, request)
-        } catch (error) {
-          throw ofTenant(error, caller)
-        }
-      },
-    },
-  ]
-
-  async function serve(caller: Caller, request: PublicRequest): Promise<ApiResponse> {
-    const id = pathId(request)
-    const name = pathParameter(request)
-    if (name === undefined) {
-      return folderOrFile(request, await dataAccess.files(caller, id), `${publicUrl()}${DATA_ACCESS}/files/${id}`)
-    }
-    const file = await dataAccess.file(caller, id, name)
-    const { range } = request.headers
-    return fileResponse(caller, file, typeof range === 'string' ? range : undefined)
+/** A file of a dataset file or a part of it; without `path` the list of its files. */
+async function readFile({ dataAccess, publicUrl }: DataAccessRoutesOptions, request: ApiRequest): Promise<ApiResponse> {
+  const id = pathId(request)
+  const name = pathParameter(request)
+  if (name === undefined) {
+    const files = await dataAccess.files(request.caller, id)
+    return folderOrFile(request, files, `${publicUrl()}${DATA_ACCESS}/files/${id}`)
   }
+  return fileResponse(request, await dataAccess.file(request.caller, id, name))
 }
 
 /** The named file's content, or the list of all files. */
@@ -138,10 +116,12 @@ function page(request: Query, all: readonly object[], url: string): ApiResponse 
   return { status: 200, body: { data, _page: { limit, count: data.length }, ...links } }
 }
 
-/** The whole file, or the part that `range` asks for. */
-function fileResponse(caller: Caller, file: ReadableFile, range: string | undefined): ApiResponse {
+/** The whole file, or the part that `Range` asks for. */
+function fileResponse({ caller, range, headOnly }: ApiRequest, file: ReadableFile): ApiResponse {
   const { length, contentType } = file
   const headers = { 'Content-Type': contentType, 'Accept-Ranges': 'bytes' }
+  // A range has no meaning for HEAD.
+  if (headOnly) return { status: 200, headers: { ...headers, 'Content-Length': String(length) }, raw: '' }
   const part = parseRange(range, length)
   if (part === 'unsatisfiable') return unsatisfiable(caller, range ?? '', length)
   if (part === null) return { status: 200, headers: { ...headers, 'Content-Length': String(length) }, raw: file.read() }
@@ -180,37 +160,12 @@ export function parseRange(header: string | undefined, length: number): ByteRang
   return { start, end: last === '' ? length - 1 : Math.min(Number(last), length - 1) }
 }
 
-const NOT_SATISFIABLE = '1000-416'
-
 function unsatisfiable({ tenant, requestId }: Caller, range: string, length: number): ApiResponse {
   const detail = `The range ${range.slice(0, 60)} lies outside of the file, which has ${length} bytes.`
-  const { body } = problemResponse(new FlowServiceError('1452-400', detail), { requestId, tenant })
-  return {
-    status: 416,
-    headers: { 'Content-Range': `bytes */${length}` },
-    body: {
-      ...(body as object),
-      type: `http://ns.adobe.com/aep/errors/FLOW-${NOT_SATISFIABLE}`,
-      errorCode: NOT_SATISFIABLE,
-      title: 'Range Not Satisfiable',
-      status: 416,
-    },
-  }
+  const problem = problemResponse(new FlowServiceError('1000-416', detail), { requestId, tenant })
+  return { ...problem, headers: { ...problem.headers, 'Content-Range': `bytes */${length}` } }
 }
 
 function pathParameter({ query }: Query): string | undefined {
   return query['path']?.at(-1)
-}
-
-function distinct(headers: PublicRequest['headers']): Record<string, readonly string[]> {
-  const present = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
-  return Object.fromEntries(present.map(([name, value]) => [name, [value].flat()]))
-}
-
-/** A public row's error does not know the tenant by itself. */
-function ofTenant(error: unknown, { tenant }: Caller): unknown {
-  if (!(error instanceof FlowServiceError) || error.tenant !== undefined) return error
-  const { code, detail, retryAfterSeconds } = error
-  const retry = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
-  return new FlowServiceError(code, detail, { tenant, cause: error, ...retry })
 }

@@ -14,6 +14,10 @@ export interface ApiRequest {
   readonly ifMatch: string | undefined
   /** `Accept`, as sent. */
   readonly accept: string | undefined
+  /** `Range`, as sent. */
+  readonly range: string | undefined
+  /** A HEAD request: only the headers of the answer count. */
+  readonly headOnly: boolean
 }
 
 export interface ApiResponse {

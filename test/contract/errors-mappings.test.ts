@@ -74,6 +74,9 @@ interface Fault {
   readonly names: () => readonly string[]
 }
 
+/** A detail shows the first 80 characters of a long value. */
+const start = (value: string) => value.slice(0, 80)
+
 const FAULTS: readonly Fault[] = [
   {
     code: '1419-400',
@@ -105,7 +108,7 @@ const FAULTS: readonly Fault[] = [
     title: 'Schemas of mapping and dataset differ',
     params: () => ({ mappingId: foreignId, mappingVersion: 0 }),
     path: `${AT}/mappingId`,
-    names: () => [schemaId, OTHER_SCHEMA],
+    names: () => [start(schemaId), start(OTHER_SCHEMA)],
   },
 ]
 
