@@ -36,7 +36,7 @@ export async function checkMappingSet(
   }
   const schemaId = target === null ? null : await dataSetSchemaId(scope, tenant, target)
   if (schemaId !== null && toResourceId(found.schemaId) !== toResourceId(schemaId)) {
-    const message = `${path}/mappingId is for schema ${short(found.schemaId)}, the dataset has ${short(schemaId)}; use a mapping set for that.`
+    const message = `${path}/mappingId is for schema ${found.schemaId}, the dataset has ${schemaId}; use a mapping set for that.`
     faults.invalid(`${path}/mappingId`, message, '1425-400')
   }
 }

@@ -7,11 +7,7 @@ import type { ObjectValue, Value } from './language/values.ts'
 import { memberType, OPEN_TYPE } from './target-type.ts'
 import type { TargetType } from './target-type.ts'
 
-/** `pass`: members that the schema does not define are copied too. `drop`: they are left out. */
-export type UndefinedMembers = 'pass' | 'drop'
-
 export interface Conversion {
-  readonly members: UndefinedMembers
   /** Called for every value that cannot take its type; the value is left out. */
   readonly refuse: (path: string, message: string) => void
   /** Every value that is copied costs one unit. */
@@ -61,12 +57,12 @@ function convertObject(
   conversion: Conversion,
   depth: number,
 ): JsonValue {
+  // An object is copied whole: a member that the schema does not define is no reason to lose it.
   const copy: Record<string, JsonValue> = {}
   for (const name of Object.keys(object)) {
     const value = object[name] as Value
     if (value === null) continue
     const known = type === OPEN_TYPE ? OPEN_TYPE : memberType(type, name)
-    if (known === undefined && conversion.members === 'drop') continue
     const converted = convertValue(value, known ?? OPEN_TYPE, `${path}.${name}`, conversion, depth + 1)
     if (converted !== undefined) setMember(copy, name, converted)
   }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../json.ts'
 import { convertValue } from './convert-value.ts'
-import type { UndefinedMembers } from './convert-value.ts'
 import { Budget } from './language/budget.ts'
 import { ExpressionError } from './language/errors.ts'
 import { checkCalls, evaluate } from './language/evaluate.ts'
@@ -29,8 +28,8 @@ export interface MappingRule {
 
 export interface MapperOptions {
   /**
-   * A destination that the schema does not define: `fail` refuses the row (runs), `pass` writes it (previews). Members of a
-   * copied object that the schema does not define are left out by `fail` and copied by `pass`. Default `fail`.
+   * A destination that the schema does not define: `fail` refuses the row (runs), `pass` writes it (previews). Default
+   * `fail`. Members of a copied object are copied whether the schema defines them or not.
    */
   readonly undefinedPaths?: 'fail' | 'pass'
   /** For `now()` and `timestamp()`, ms since the epoch. */
@@ -73,8 +72,7 @@ export function createMapper(
   options: MapperOptions = {},
 ): Mapper {
   const { undefinedPaths = 'fail', now = Date.now, newId = randomUUID } = options
-  const members = undefinedPaths === 'fail' ? 'drop' : 'pass'
-  const steps = mappingSet.mappings.map((rule) => compileRule(rule, schema, members))
+  const steps = mappingSet.mappings.map((rule) => compileRule(rule, schema, undefinedPaths))
 
   function mapPartly(record: unknown, budget = new Budget()) {
     const target = new TargetRecord()
@@ -101,7 +99,7 @@ export function createMapper(
 /** Reads one mapping and tells what is wrong with it; null when nothing is. With a schema the destination is looked up. */
 export function checkRule(rule: MappingRule, schema: TargetType | null): string | null {
   try {
-    const { problem } = compileRule(rule, schema, 'drop')
+    const { problem } = compileRule(rule, schema, 'fail')
     return problem === null ? null : `${rule.destination} ${problem}`
   } catch (error) {
     if (error instanceof ExpressionError) return error.message
@@ -115,22 +113,21 @@ interface Step {
   readonly path: readonly PathSegment[]
   readonly read: (scope: Scope) => Result
   readonly type: TargetType
-  readonly members: UndefinedMembers
   /** Why no value can be written at the destination. */
   readonly problem: string | null
   /** Levels of arrays that the source's wildcards make beyond those that the destination's take up. */
   readonly extraLevels: number
 }
 
-function compileRule(rule: MappingRule, schema: TargetType | null, members: UndefinedMembers): Step {
+function compileRule(rule: MappingRule, schema: TargetType | null, undefinedPaths: 'fail' | 'pass'): Step {
   const path = named('destination', () => parsePath(rule.destination))
   const found = schema === null ? { type: OPEN_TYPE } : typeAtPath(schema, path)
   const isUndefined = 'problem' in found
   const type = isUndefined ? OPEN_TYPE : found.type
-  const problem = isUndefined && members === 'drop' ? found.problem : null
+  const problem = isUndefined && undefinedPaths === 'fail' ? found.problem : null
   const { read, wildcards } = named('source', () => compileSource(rule, type))
   const extraLevels = Math.max(0, wildcards - countWildcards(path))
-  return { rule, path, read, type, members, problem, extraLevels }
+  return { rule, path, read, type, problem, extraLevels }
 }
 
 function compileSource(rule: MappingRule, type: TargetType): { read: Step['read']; wildcards: number } {
@@ -163,13 +160,13 @@ function runStep(
   target: TargetRecord,
   refuse: (path: string, message: string) => void,
 ): void {
-  const { rule, path, type, members, problem, extraLevels } = step
+  const { rule, path, type, problem, extraLevels } = step
   try {
     const result = step.read(scope)
     if (result === NULLIFIED) return target.remove(path)
     if (result === null) return
     if (problem !== null) return refuse(rule.destination, problem)
-    const conversion = { members, refuse, budget: scope.budget }
+    const conversion = { refuse, budget: scope.budget }
     const make = (value: Value): JsonValue | undefined =>
       convertValue(flattened(value, extraLevels), type, rule.destination, conversion)
     target.write(path, result, make)

@@ -431,7 +431,7 @@ describe('with the sandbox Stripe', () => {
     })
 
     // docs/mapping.md, "The rules of a row", 5: a path is what a mapping names, so what is only copied along does not fail the row.
-    test('a member that the schema does not define is left out in a run and copied in a preview', async () => {
+    test('a member that the schema does not define comes along with a copied object, in a run and in a preview', async () => {
       const { seller_message: undefinedMember, ...properties } = OUTCOME
       expect(undefinedMember).toBeDefined()
       const { run, schemaId, errors } = await runOutcome(properties)
@@ -439,7 +439,7 @@ describe('with the sandbox Stripe', () => {
       const items = await mappedItems(run)
       const outcomes = items.map(({ mapped }) => mapped[`_${tenant}`]?.charges_data.outcome ?? {})
       expect(outcomes.filter((outcome) => 'risk_level' in outcome).length).toBeGreaterThan(100)
-      expect(outcomes.filter((outcome) => 'seller_message' in outcome)).toEqual([])
+      expect(outcomes.filter((outcome) => 'seller_message' in outcome).length).toBeGreaterThan(100)
       const outcome = { risk_level: 'normal', seller_message: 'Payment complete.' }
       expect(await preview(schemaId, [line('data.outcome', 'outcome')], [{ data: { outcome } }])).toEqual([
         { data: { [`_${tenant}`]: { charges_data: { outcome } } }, errors: null },
