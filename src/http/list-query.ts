@@ -1,6 +1,5 @@
 import { FlowServiceError } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
-import type { JsonValue } from '../json.ts'
 import { parseOrderBy } from '../flow/order-by.ts'
 import { parsePropertyParameters, project } from '../flow/property-filter.ts'
 import type { Comparison, ListQuery } from '../store/query.ts'
@@ -45,7 +44,7 @@ export function createEntityLists(store: Store, tokens: TokenCodec): EntityLists
     const scope = `${tenant.orgId}/${tenant.sandboxName}/${collection}`
     const token = queryValue(request, 'continuationToken')
     if (token !== undefined) {
-      return page(request, collection, scope, tokens.decode(scope, token) as unknown as ListRequest)
+      return page(request, collection, scope, tokens.decode(scope, token) as ListRequest)
     }
     const parameters = readParameters()
     const listRequest = parseParameters(parameters, fixed)
@@ -70,9 +69,7 @@ export function createEntityLists(store: Store, tokens: TokenCodec): EntityLists
       status: 200,
       body: {
         items: entities.map(({ document }) => project(document, projection)),
-        _links: next
-          ? { next: { href: `/${collection}?continuationToken=${tokens.encode(scope, next as unknown as JsonValue)}` } }
-          : {},
+        _links: next ? { next: { href: `/${collection}?continuationToken=${tokens.encode(scope, next)}` } } : {},
       },
     }
   }
