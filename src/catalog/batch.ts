@@ -56,6 +56,8 @@ export interface StoredBatch extends Batch {
   }
 }
 
+const API_VERSION_TAG = 'source/apiVersion'
+
 export interface InsertBatchRequest {
   readonly tenant: Tenant
   /** ULID. */
@@ -74,6 +76,8 @@ export interface InsertBatchRequest {
   readonly bytes: number
   readonly errors: readonly { readonly code: string; readonly message: string }[]
   readonly by: { readonly userId: string; readonly clientId: string }
+  /** The version of the source's API that rendered the records; null when it has none or was never reached. */
+  readonly apiVersion: string | null
 }
 
 /**
@@ -116,7 +120,7 @@ export function batchDocument(request: InsertBatchRequest, former: StoredBatch |
     metrics: { startTime: startedAt, endTime: completedAt, recordsRead, recordsWritten, recordsFailed },
     errors: request.errors.map(({ code, message }) => ({ code, description: message, rows: [] })),
     externalId: request.runId,
-    tags: {},
+    tags: request.apiVersion === null ? {} : { [API_VERSION_TAG]: [request.apiVersion] },
     inputFormat: { format: 'json' },
     origin: { runNo: request.runNo, dataSetId },
   }

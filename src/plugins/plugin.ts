@@ -53,6 +53,8 @@ export interface SourceResource {
 }
 
 export interface Source {
+  /** The version of the source's API in which it renders its objects; kept with the batch. Absent when it has none. */
+  readonly apiVersion?: string
   /** Proves the credential by one small read. Throws `FatalSourceError` when it is refused. */
   check(signal: AbortSignal): Promise<void>
   /**

@@ -72,6 +72,7 @@ export async function seedBatch(store: Store, request: SeedRequest): Promise<Ins
     bytes: 100,
     errors: [],
     by: { userId: 'user@techacct.adobe.com', clientId: 'acme-client' },
+    apiVersion: null,
     ...given,
   }
   await store.transaction((scope) => insertBatch(scope, batch))

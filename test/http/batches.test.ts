@@ -63,7 +63,7 @@ describe('the batch of a run', () => {
         },
         errors: [],
         externalId: run.id,
-        tags: {},
+        tags: { 'source/apiVersion': ['2026-10-28.endive'] },
         inputFormat: { format: 'json' },
       },
     })

@@ -329,6 +329,23 @@ test('deleting a flow ends its run in progress and frees its connections', async
   expect(await recordsOfRun(host.api, run.id)).toHaveLength(count)
 })
 
+test.each([
+  [{}, '2026-10-28.endive'],
+  [{ apiVersion: '2024-06-20' }, '2024-06-20'],
+])('a run with params %j reads in version %s and keeps it with its batch', async (params, version) => {
+  const { flowId, sourceId } = await createStripeChain(host.api, {
+    scheduleParams: { startTime: 9_999_999_999, frequency: 'once' },
+  })
+  const value = { resourcePath: 'charges', ...params }
+  await patch(host.api, 'sourceConnections', sourceId, [{ op: 'replace', path: '/params', value }])
+  const run = await runNow(host.api, flowId)
+  const asked = host.sandbox.journal.entries({ path: '/v1/charges' }).at(-1)
+  expect(asked?.version).toBe(version)
+  const batchId = run.activities[1].targetInfo[0].reference.ids[0]
+  const { body } = await host.api.get(`/data/foundation/catalog/batches/${batchId}`).expect(200)
+  expect(body[batchId].tags).toEqual({ 'source/apiVersion': [version] })
+})
+
 test('a patched source connection is read as it is at the next run', async () => {
   const { flowId, sourceId } = await createStripeChain(host.api)
   await firstRun(host.api, flowId)

@@ -43,6 +43,7 @@ export class RunExecution {
   readonly #patience: Patience
   readonly #writer: RunWriter
   #parts: RunParts | null = null
+  #apiVersion: string | null = null
 
   constructor(request: RunExecutionRequest) {
     const { context, options, stop, state, run, flow } = request
@@ -70,6 +71,7 @@ export class RunExecution {
       this.#parts = parts
       const planned = await this.#plan(parts)
       const source = openSource(context, parts.base, parts.sourceConnection.document.params)
+      this.#apiVersion = source.apiVersion ?? null
       const copied = await this.#copy(source, parts, planned)
       await this.#promote(parts, copied)
     } catch (error) {
@@ -168,7 +170,7 @@ export class RunExecution {
     const { status, errors } = promotionOutcome(checkpoint.counts, parts.flow.document)
     await this.#writer.write(async (scope) => {
       if (status === 'success') await advanceFlow(scope, parts, checkpoint.window)
-      const end = { status, checkpoint, errors, dataSetId: parts.dataSetId }
+      const end = { status, checkpoint, errors, dataSetId: parts.dataSetId, apiVersion: this.#apiVersion }
       return { saved: await this.#writer.saveEnd(scope, end), result: null }
     })
     this.#log.info({ resourcePath: this.#resourcePath, status, counts: checkpoint.counts }, 'run ended')
@@ -188,7 +190,7 @@ export class RunExecution {
     this.#patience.progress()
     try {
       await this.#writer.write(async (scope) => {
-        const end = { status: 'failed', checkpoint, errors, dataSetId } as const
+        const end = { status: 'failed', checkpoint, errors, dataSetId, apiVersion: this.#apiVersion } as const
         return { saved: await this.#writer.saveEnd(scope, end), result: null }
       })
       this.#request.options.observer?.runEnded(this.#resourcePath, 'failed')

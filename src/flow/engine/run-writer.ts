@@ -31,6 +31,7 @@ export interface RunEnd {
   readonly errors: RunErrors
   /** Null when it is not known because a part of the flow is missing. */
   readonly dataSetId: string | null
+  readonly apiVersion: string | null
 }
 
 /** The durable side of one run: the engine's state, the wire form, the flow's last run and the batch change together. */
@@ -87,11 +88,11 @@ export class RunWriter {
     return this.saveProgress(scope, checkpoint)
   }
 
-  async saveEnd(scope: StoreScope, { status, checkpoint, errors, dataSetId }: RunEnd): Promise<Saved> {
+  async saveEnd(scope: StoreScope, { status, checkpoint, errors, dataSetId, apiVersion }: RunEnd): Promise<Saved> {
     const now = this.#options.clock.now()
     await this.#showOnFlow(scope, status, { startedAtUTC: checkpoint?.startedAt ?? now, completedAtUTC: now })
     if (checkpoint !== null && dataSetId !== null) {
-      await this.#recordBatch(scope, checkpoint, { status, errors, dataSetId })
+      await this.#recordBatch(scope, checkpoint, { status, errors, dataSetId, apiVersion })
     }
     return this.#save(scope, { ...this.#state, status }, checkpoint, errors)
   }
@@ -126,7 +127,7 @@ export class RunWriter {
   async #recordBatch(
     scope: StoreScope,
     { batchId, startedAt, counts }: Checkpoint,
-    { status, errors, dataSetId }: { status: 'success' | 'failed'; errors: RunErrors; dataSetId: string },
+    end: Pick<RunEnd, 'status' | 'errors' | 'apiVersion'> & { readonly dataSetId: string },
   ): Promise<void> {
     const { createdBy, createdClient } = this.#run.document
     await insertBatch(scope, {
@@ -134,15 +135,13 @@ export class RunWriter {
       batchId,
       runNo: this.#run.no,
       runId: this.#run.id,
-      dataSetId,
-      status,
+      ...end,
       startedAt,
       completedAt: this.#options.clock.now(),
       recordsRead: counts.input,
       recordsWritten: counts.created + counts.updated + counts.deleted,
       recordsFailed: counts.failed,
       bytes: counts.outputBytes,
-      errors,
       by: { userId: createdBy, clientId: createdClient },
     })
   }

@@ -22,9 +22,12 @@ export interface StripeClientOptions {
   /** Base URL, `https://api.stripe.com` or a stand-in; comes from the settings, never from a request. */
   readonly apiBase: string
   readonly key: string
-  /** Sent as `Stripe-Version`; the SDK's own when absent. */
-  readonly apiVersion?: string | undefined
+  /** Sent as `Stripe-Version`. */
+  readonly apiVersion: string
 }
+
+/** What a client sends as `Stripe-Version` unless it is told otherwise. */
+export const DEFAULT_API_VERSION: string = Stripe.API_VERSION
 
 /** A request without a sign of life for so long has failed, in milliseconds. */
 const IDLE_TIMEOUT_MS = 30_000
@@ -41,13 +44,15 @@ export function createStripeClient({ apiBase, key, apiVersion }: StripeClientOpt
     telemetry: false,
     appInfo: { name: 'stripe-flow-source' },
   })
-  const options = apiVersion === undefined ? {} : { apiVersion }
 
   return {
     async list(path, parameters, signal) {
       const query = new URLSearchParams(parameters).toString()
       // rawRequest leaves decimals as the strings that Stripe sent; the typed methods make objects of them.
-      const answer: unknown = await orAborted(stripe.rawRequest('GET', `${path}?${query}`, undefined, options), signal)
+      const answer: unknown = await orAborted(
+        stripe.rawRequest('GET', `${path}?${query}`, undefined, { apiVersion }),
+        signal,
+      )
       return parseList(answer, path)
     },
   }

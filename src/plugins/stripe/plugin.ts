@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { JsonObject } from '../../json.ts'
 import { FatalSourceError, type SourcePlugin, type SourceResource } from '../plugin.ts'
-import { createStripeClient } from './client.ts'
+import { createStripeClient, DEFAULT_API_VERSION } from './client.ts'
 import { toSourceError } from './errors.ts'
 import { readPage } from './reader.ts'
 import { isResourcePath, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
@@ -23,7 +23,7 @@ export function createStripePlugin({ apiBase }: StripePluginOptions): SourcePlug
     resources: RESOURCE_PATHS.map(describeResource),
     connect(auth, params) {
       const key = String(auth.accessToken)
-      const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : undefined
+      const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : DEFAULT_API_VERSION
       const client = createStripeClient({ apiBase, key, apiVersion })
       const asSourceError = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
         try {
@@ -35,6 +35,7 @@ export function createStripePlugin({ apiBase }: StripePluginOptions): SourcePlug
       }
 
       return {
+        apiVersion,
         async check(signal) {
           let refusal: FatalSourceError | undefined
           for (const path of RESOURCE_PATHS) {
