@@ -1,6 +1,7 @@
 import type { Caller } from '../caller.ts'
 import { notFound } from '../errors.ts'
 import type { Comparison, ListQuery } from '../store/query.ts'
+import { listFrom } from '../store/list-from.ts'
 import type { Store, StoredEntity } from '../store/store.ts'
 import type { Batch } from './batch.ts'
 
@@ -18,9 +19,6 @@ export interface BatchListRequest {
   readonly start: number
   readonly limit: number
 }
-
-/** Rows read at once while a list skips to its start. */
-const SKIP_PAGE = 1000
 
 const DATA_SET_PATH = [
   { name: 'origin', each: false },
@@ -40,16 +38,7 @@ export function createBatchService({ store }: { readonly store: Pick<Store, 'ent
       const ofDataSet: Comparison[] =
         dataSetId === undefined ? [] : [{ path: DATA_SET_PATH, operator: '==', values: [dataSetId] }]
       const filter = [...ofDataSet, ...further]
-      let after: ListQuery['after'] = null
-      for (let left = start; left > 0;) {
-        const query: ListQuery = { filter, order, limit: Math.min(left, SKIP_PAGE), after }
-        const page: readonly StoredEntity[] = await entities.list(tenant, 'batches', query)
-        const last = page.at(-1)
-        if (last === undefined) return []
-        after = entities.positionOf(last, order)
-        left -= page.length
-      }
-      return (await entities.list(tenant, 'batches', { filter, order, limit, after })).map(toBatch)
+      return (await listFrom(entities, tenant, 'batches', { filter, order, start, limit })).map(toBatch)
     },
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { FlowServiceError, notFound } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Comparison, ListQuery } from '../store/query.ts'
+import { listFrom } from '../store/list-from.ts'
 import type { Store, StoredEntity, StoreScope } from '../store/store.ts'
 import { mergePatch, nextVersion, parseDataSetBody, withTableName, WRITABLE_MEMBERS } from './dataset.ts'
 import type { DataSet } from './dataset.ts'
@@ -31,9 +32,6 @@ export interface DataSetListRequest {
   readonly start: number
   readonly limit: number
 }
-
-/** Rows read at once while a list skips to its start. */
-const SKIP_PAGE = 1000
 
 export function createDataSetService({
   store,
@@ -75,22 +73,9 @@ export function createDataSetService({
       return (await find(store, caller.tenant, id)).document
     },
 
-    async list(caller, { filter, order, start, limit }) {
-      let after: ListQuery['after'] = null
-      for (let left = start; left > 0;) {
-        const page: readonly StoredEntity[] = await store.entities.list(caller.tenant, 'dataSets', {
-          filter,
-          order,
-          limit: Math.min(left, SKIP_PAGE),
-          after,
-        })
-        const last = page.at(-1)
-        if (last === undefined) return []
-        after = store.entities.positionOf(last, order)
-        left -= page.length
-      }
-      const page = await store.entities.list(caller.tenant, 'dataSets', { filter, order, limit, after })
-      return page.map(({ document }) => document as DataSet)
+    async list({ tenant }, request) {
+      const found = await listFrom(store.entities, tenant, 'dataSets', request)
+      return found.map(({ document }) => document as DataSet)
     },
 
     replace: (caller, id, body) => change(caller, id, () => body as JsonObject),

@@ -4,6 +4,7 @@ import { createMappingSetService } from '../mapping/mapping-set-service.ts'
 import { createSchemaTypes } from '../registry/schema-types.ts'
 import type { StoredEntity } from '../store/store.ts'
 import type { FlowContext } from './context.ts'
+import { MissingPartError } from './missing-part-error.ts'
 import { mappingReference } from './transformations.ts'
 import type { Flow } from './types.ts'
 
@@ -21,9 +22,6 @@ export interface RowMapper {
   ): { readonly ok: true; readonly xdm: JsonObject } | { readonly ok: false; readonly errors: readonly RowFault[] }
 }
 
-/** The flow's mapping set does not exist any more. */
-export class MissingMappingError extends Error {}
-
 /** The mapper of a flow, checked against the dataset's schema; null when it has no `Mapping` transformation. */
 export async function loadRowMapper(
   context: FlowContext,
@@ -34,7 +32,7 @@ export async function loadRowMapper(
   if (mapping === null) return null
   const { store, clock, newId } = context
   const found = await createMappingSetService(context).find(store, flow, mapping.mappingId, mapping.version)
-  if (found === null) throw new MissingMappingError(`The flow needs mapping set ${mapping.mappingId}, which is gone.`)
+  if (found === null) throw new MissingPartError(`The flow needs mapping set ${mapping.mappingId}, which is gone.`)
   const { schemaRef } = dataSet.document
   const schema = isJsonObject(schemaRef) ? await createSchemaTypes(store).typeOf(flow, String(schemaRef.id)) : null
   const mapper = createMapper(found.document, schema, { now: () => clock.now(), newId })

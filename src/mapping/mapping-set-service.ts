@@ -2,6 +2,7 @@ import type { Caller, Tenant } from '../caller.ts'
 import type { Clock } from '../clock.ts'
 import { FlowServiceError, notFound } from '../errors.ts'
 import type { ListQuery } from '../store/query.ts'
+import { listFrom } from '../store/list-from.ts'
 import type { EntityDocument, Store, StoredEntity, StoreScope } from '../store/store.ts'
 import { newMappingSet, nextMappingSet, receiptOf } from './mapping-set.ts'
 import type { Mapping, MappingSet, MappingSetReceipt } from './mapping-set.ts'
@@ -44,9 +45,6 @@ export interface MappingSetListRequest {
   readonly start: number
   readonly limit: number
 }
-
-/** Rows read at once while a list skips to its start. */
-const SKIP_PAGE = 100
 
 /** One version as it is stored; its own id is `{set}:{version}`. */
 type StoredVersion = EntityDocument & { readonly createdDate: number; readonly mappingSet: MappingSet }
@@ -92,16 +90,7 @@ export function createMappingSetService({
     async list({ tenant }, { name, order, start, limit }) {
       const filter: ListQuery['filter'] =
         name === undefined ? [] : [{ path: [{ name: 'name', each: false }], operator: '==', values: [name] }]
-      let after: ListQuery['after'] = null
-      for (let left = start; left > 0;) {
-        const query = { filter, order, limit: Math.min(left, SKIP_PAGE), after }
-        const skipped: readonly StoredEntity[] = await store.entities.list(tenant, 'mappingSets', query)
-        const last = skipped.at(-1)
-        if (last === undefined) return []
-        after = store.entities.positionOf(last, order)
-        left -= skipped.length
-      }
-      const page = await store.entities.list(tenant, 'mappingSets', { filter, order, limit, after })
+      const page = await listFrom(store.entities, tenant, 'mappingSets', { filter, order, start, limit })
       return page.map(({ document }) => document as MappingSet)
     },
 

@@ -1,10 +1,11 @@
-import type { Caller, Tenant } from '../../caller.ts'
+import type { Caller } from '../../caller.ts'
 import type { JsonObject } from '../../json.ts'
 import type { StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import { createEtag } from '../etag.ts'
 import type { Flow, Run } from '../types.ts'
 import { scheduledMetrics } from './run-document.ts'
+import { tenantOf } from './run-parts.ts'
 
 export interface NewRun {
   readonly flow: StoredEntity<Flow>
@@ -23,11 +24,7 @@ export async function insertRun(
 ): Promise<Run> {
   const now = clock.now()
   const etag = createEtag(now)
-  const tenant: Tenant = {
-    orgId: flow.orgId,
-    sandboxName: flow.sandboxName,
-    sandboxId: flow.document.sandboxId,
-  }
+  const tenant = tenantOf(flow)
   const id = newId()
   const run: Run = {
     id,

@@ -5,7 +5,7 @@ import { FatalSourceError, RetriableSourceError, type Page, type Source } from '
 import type { RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import { openSource } from '../open-source.ts'
-import { MissingMappingError } from '../row-mapper.ts'
+import { MissingPartError } from '../missing-part-error.ts'
 import type { Flow, Run } from '../types.ts'
 import { afterPage, parseCheckpoint, planRun, type Checkpoint, type ReadRange, type RunWindow } from './checkpoint.ts'
 import { observePage } from './observe-page.ts'
@@ -13,7 +13,7 @@ import { GaveUpError, Patience, Stopped } from './patience.ts'
 import { promotionOutcome } from './promotion.ts'
 import { COPY_FAILED, type RunErrors } from './run-document.ts'
 import type { RunEngineOptions, StopSignals } from './run-engine.ts'
-import { isStillJoined, loadParts, MissingPartError, type RunParts } from './run-parts.ts'
+import { isStillJoined, loadParts, type RunParts } from './run-parts.ts'
 import { positionAfterRun, windowOf } from './run-window.ts'
 import { RunWriter } from './run-writer.ts'
 import { DeadlineError, withDeadline } from './with-deadline.ts'
@@ -219,7 +219,7 @@ async function advanceFlow(scope: StoreScope, parts: RunParts, window: RunWindow
   await scope.progress.save({ ...progress, position })
 }
 
-const FORESEEN = [FatalSourceError, GaveUpError, MissingPartError, MissingMappingError, FlowServiceError]
+const FORESEEN = [FatalSourceError, GaveUpError, MissingPartError, FlowServiceError]
 
 function isForeseen(cause: unknown): cause is Error {
   return FORESEEN.some((type) => cause instanceof type)

@@ -3,6 +3,7 @@ import { isSameJson } from '../../json.ts'
 import type { SourcePlugin, SourceResource } from '../../plugins/plugin.ts'
 import type { EntityDocument, RecordTarget, RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
+import { MissingPartError } from '../missing-part-error.ts'
 import { loadRowMapper, type RowMapper } from '../row-mapper.ts'
 import { resourceOf } from '../open-source.ts'
 import { parseSchedule, type Schedule } from '../schedule.ts'
@@ -22,9 +23,6 @@ export interface RunParts {
   /** Makes the target's rows of the source's records; null when they land as they are. */
   readonly mapper: RowMapper | null
 }
-
-/** A run cannot start because something that it needs is missing. The message names it. */
-export class MissingPartError extends Error {}
 
 export async function loadRun(context: FlowContext, state: RunState) {
   const [run, flow] = await Promise.all([
@@ -92,6 +90,7 @@ export async function isStillJoined(scope: StoreScope, parts: RunParts): Promise
   )
 }
 
-export function tenantOf({ orgId, sandboxName, document }: StoredEntity<Run>): Tenant {
+/** The tenant of a flow or a run. */
+export function tenantOf({ orgId, sandboxName, document }: StoredEntity<Flow> | StoredEntity<Run>): Tenant {
   return { orgId, sandboxName, sandboxId: document.sandboxId }
 }

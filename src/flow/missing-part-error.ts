@@ -1,0 +1,2 @@
+/** A run cannot start because something that it needs is missing. The message names it. */
+export class MissingPartError extends Error {}
