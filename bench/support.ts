@@ -36,8 +36,11 @@ export async function startSandbox(args: readonly string[]): Promise<BenchProces
   return { url, startMs: performance.now() - started, ...processOf(child) }
 }
 
-/** Starts the host on an empty folder, removed when it stops. */
-export async function startHost(stripeUrl: string): Promise<BenchHost> {
+/** A budget that nothing waits for. */
+const NO_LIMITS = { STRIPE_RATE_GLOBAL: '1000000', STRIPE_RATE_ENDPOINT: '1000000' }
+
+/** Starts the host on an empty folder, removed when it stops. `settings` are its environment variables. */
+export async function startHost(stripeUrl: string, settings: NodeJS.ProcessEnv = NO_LIMITS): Promise<BenchHost> {
   const dataDir = await mkdtemp(join(tmpdir(), 'flow-bench-'))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -50,6 +53,8 @@ export async function startHost(stripeUrl: string): Promise<BenchHost> {
     BOOTSTRAP_CLIENT_ID: 'bench',
     BOOTSTRAP_CLIENT_SECRET: 'bench-secret',
     BOOTSTRAP_ORG_ID: ORG,
+    STRIPE_BUDGET_SHARE: '1',
+    ...settings,
   })
   await untilAnswers(`${url}/ready`, child)
   const startMs = performance.now() - started

@@ -1,4 +1,23 @@
 import { isIP } from 'node:net'
+import {
+  bootstrapClients,
+  CLIENT_ID,
+  CLIENT_ID_RULE,
+  CLIENT_SECRET_RULE,
+  fraction,
+  hostList,
+  httpUrl,
+  integer,
+  keyOf32Bytes,
+  matching,
+  oneOf,
+  ORG_ID,
+  ORG_ID_RULE,
+  Refusal,
+  type BootstrapClient,
+} from './config-parsers.ts'
+
+export { isOrgId, type BootstrapClient } from './config-parsers.ts'
 
 /**
  * The settings of the host. They are environment variables, read here and nowhere else, checked whole at start. The
@@ -18,16 +37,6 @@ export type AuthMode = (typeof AUTH_MODES)[number]
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
-
-/** An API client to create at start unless it exists. */
-export interface BootstrapClient {
-  readonly clientId: string
-  readonly clientSecret: string
-  /** `<id>@AdobeOrg`. */
-  readonly orgId: string
-  /** Sandboxes to create in the organisation, `prod` when none are named. */
-  readonly sandboxes: readonly string[]
-}
 
 export interface Config {
   readonly host: string
@@ -49,6 +58,12 @@ export interface Config {
   readonly bootstrapClients: readonly BootstrapClient[]
   /** Without a trailing slash. */
   readonly stripeApiBase: string
+  /** How much of Stripe's limits may be used: above 0, at most 1. */
+  readonly stripeBudgetShare: number
+  /** Requests per second that Stripe allows the account; undefined: what it publishes. */
+  readonly stripeRateGlobal: number | undefined
+  /** Requests per second that Stripe allows each endpoint; undefined: what it publishes. */
+  readonly stripeRateEndpoint: number | undefined
   /** Hosts that custom specs may call although they are not public: `host`, `host:port` or `[address]:port`. */
   readonly restAllowedHosts: readonly string[]
   readonly role: 'all'
@@ -72,27 +87,7 @@ interface Setting<T> {
   readonly parse: (text: string) => T
 }
 
-/** What a setting may be, in words that complete "must be ...". */
-class Refusal extends Error {
-  /** A whole sentence instead of "must be ...". */
-  readonly sentence: boolean
-
-  constructor(message: string, options: { sentence?: boolean } = {}) {
-    super(message)
-    this.sentence = options.sentence ?? false
-  }
-}
-
-const ORG_ID = /^[^@\s]+@AdobeOrg$/
-const SANDBOX_NAME = /^[a-z0-9-]{1,256}$/
-const CLIENT_ID = /^[\x21-\x7e]{1,256}$/
-const ORG_ID_RULE = 'an organisation id of the form <id>@AdobeOrg'
-const CLIENT_ID_RULE = '1 to 256 printable characters without spaces'
-const CLIENT_SECRET_RULE = 'at least 8 characters'
-
-export function isOrgId(text: string): boolean {
-  return ORG_ID.test(text)
-}
+const MOST_PER_SECOND = 1_000_000
 
 const SETTINGS = {
   host: setting({
@@ -188,6 +183,24 @@ const SETTINGS = {
     doc: 'Where the Stripe plugin sends its calls.',
     parse: httpUrl,
   }),
+  stripeBudgetShare: setting({
+    name: 'STRIPE_BUDGET_SHARE',
+    fallback: '0.8',
+    doc: "Share of Stripe's limits that this host may use; the rest is left to the account's other traffic.",
+    parse: fraction,
+  }),
+  stripeRateGlobal: setting({
+    name: 'STRIPE_RATE_GLOBAL',
+    fallbackNote: '100 for live keys, 25 for others',
+    doc: 'Requests per second of an account, for accounts whose limits Stripe has changed.',
+    parse: integer(1, MOST_PER_SECOND),
+  }),
+  stripeRateEndpoint: setting({
+    name: 'STRIPE_RATE_ENDPOINT',
+    fallbackNote: '25',
+    doc: 'Requests per second of each endpoint, for accounts whose limits Stripe has changed.',
+    parse: integer(1, MOST_PER_SECOND),
+  }),
   restAllowedHosts: setting({
     name: 'REST_ALLOWED_HOSTS',
     fallback: '',
@@ -241,6 +254,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     bootstrapOrgId: readOptional(SETTINGS.bootstrapOrgId, env),
     bootstrapClients: read(SETTINGS.bootstrapClients, env),
     stripeApiBase: read(SETTINGS.stripeApiBase, env),
+    stripeBudgetShare: read(SETTINGS.stripeBudgetShare, env),
+    stripeRateGlobal: readOptional(SETTINGS.stripeRateGlobal, env),
+    stripeRateEndpoint: readOptional(SETTINGS.stripeRateEndpoint, env),
     restAllowedHosts: readOptional(SETTINGS.restAllowedHosts, env) ?? [],
     role: read(SETTINGS.role, env),
     runGiveUpSeconds: read(SETTINGS.runGiveUpSeconds, env),
@@ -296,98 +312,6 @@ function readOptional<T>(row: Setting<T>, env: Readonly<Record<string, string | 
 
 function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}...` : text
-}
-
-function matching(pattern: RegExp, rule: string): (text: string) => string {
-  return (text) => {
-    if (!pattern.test(text)) throw new Refusal(rule)
-    return text
-  }
-}
-
-function oneOf<const T extends readonly string[]>(allowed: T): (text: string) => T[number] {
-  return (text) => {
-    if (!allowed.includes(text)) throw new Refusal(`one of ${allowed.join(', ')}`)
-    return text
-  }
-}
-
-function integer(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-    if (!(value >= least && value <= most)) throw new Refusal(`an integer from ${least} to ${most}`)
-    return value
-  }
-}
-
-function httpUrl(text: string): string {
-  const rule = 'an http:// or https:// URL without user, query and fragment'
-  if (!URL.canParse(text)) throw new Refusal(rule)
-  const url = new URL(text)
-  const plain = url.username === '' && url.password === '' && url.search === '' && url.hash === ''
-  if (!/^https?:$/.test(url.protocol) || !plain) throw new Refusal(rule)
-  return url.href.replace(/\/+$/, '')
-}
-
-function hostList(text: string): readonly string[] {
-  const entries = text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-  const wrong = entries.find((entry) => !isHostWithPort(entry))
-  if (wrong !== undefined)
-    throw new Refusal('a comma-separated list of hosts such as localhost:8080, 10.0.0.5 or [::1]:8080')
-  return entries
-}
-
-function isHostWithPort(entry: string): boolean {
-  const [, address, name, port = '1'] = /^(?:\[(.+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(entry) ?? []
-  const isHost = address === undefined ? name !== undefined : isIP(address) === 6
-  return (isHost || isIP(entry) === 6) && Number(port) >= 1 && Number(port) <= 65535
-}
-
-function keyOf32Bytes(text: string): Buffer {
-  const key = /^[A-Za-z0-9+/_-]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0)
-  if (key.length !== 32) throw new Refusal('32 bytes in base64 (make one with: openssl rand -base64 32)')
-  return key
-}
-
-function bootstrapClients(text: string): readonly BootstrapClient[] {
-  let list: unknown
-  try {
-    list = JSON.parse(text)
-  } catch {
-    throw new Refusal('a JSON array of {clientId, clientSecret, orgId, sandboxes?}')
-  }
-  if (!Array.isArray(list)) throw new Refusal('a JSON array of {clientId, clientSecret, orgId, sandboxes?}')
-  const clients = list.map(bootstrapClient)
-  const twice = clients.find(
-    (client, index) => clients.findIndex((other) => other.clientId === client.clientId) !== index,
-  )
-  if (twice) throw new Refusal('a list that names every clientId once')
-  return clients
-}
-
-function bootstrapClient(entry: unknown, index: number): BootstrapClient {
-  const member = (name: string): unknown =>
-    typeof entry === 'object' && entry !== null ? Reflect.get(entry, name) : undefined
-  const text = (name: string, pattern: RegExp, rule: string): string => {
-    const value = member(name)
-    if (typeof value !== 'string' || !pattern.test(value)) {
-      throw new Refusal(`a JSON array in which [${index}].${name} is ${rule}`)
-    }
-    return value
-  }
-  const sandboxes: unknown = member('sandboxes') ?? ['prod']
-  if (!Array.isArray(sandboxes) || !sandboxes.every((name) => typeof name === 'string' && SANDBOX_NAME.test(name))) {
-    throw new Refusal(`a JSON array in which [${index}].sandboxes is a list of names of a-z, 0-9 and -`)
-  }
-  return {
-    clientId: text('clientId', CLIENT_ID, CLIENT_ID_RULE),
-    clientSecret: text('clientSecret', /^.{8,}$/, CLIENT_SECRET_RULE),
-    orgId: text('orgId', ORG_ID, ORG_ID_RULE),
-    sandboxes: sandboxes.length > 0 ? sandboxes : ['prod'],
-  }
 }
 
 function isLoopback(host: string): boolean {

@@ -20,6 +20,7 @@ import type { CustomSpecService } from './flow/custom-spec-service.ts'
 import { createRunDispatcher } from './flow/engine/run-dispatcher.ts'
 import type { RunDispatcher } from './flow/engine/run-dispatcher.ts'
 import { createRunEngine } from './flow/engine/run-engine.ts'
+import { RunProgressBoard } from './flow/engine/run-progress.ts'
 import { createRecordPages } from './flow/record-pages.ts'
 import { createRunService } from './flow/run-service.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
@@ -152,7 +153,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       publicUrl: () => config.publicUrl ?? listener.url(),
       customSpecs,
     }
-    const runs = createRuns(parts)
+    const board = new RunProgressBoard()
+    const runs = createRuns(parts, board)
     const dataAccess = createDataAccess({ store, folder: path.join(config.dataDir, 'files') })
     const router = createApp({
       routes: [
@@ -227,9 +229,9 @@ function publicRoutes({ context, accessTokens, metrics }: HostParts): readonly P
   ]
 }
 
-function createRuns({ context, config, publicUrl, metrics }: HostParts): RunDispatcher {
+function createRuns({ context, config, publicUrl, metrics }: HostParts, board: RunProgressBoard): RunDispatcher {
   const giveUpMs = config.runGiveUpSeconds * 1000
-  return createRunDispatcher(context, createRunEngine(context, { giveUpMs, publicUrl, observer: metrics.runs }))
+  return createRunDispatcher(context, createRunEngine(context, { giveUpMs, publicUrl, observer: metrics.runs, board }))
 }
 
 async function openStore({ dataDir }: Config, logger: Logger, clock: Clock): Promise<Store> {

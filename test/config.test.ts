@@ -29,6 +29,9 @@ test('the defaults make an embedded host on the loopback address', () => {
     bootstrapOrgId: undefined,
     bootstrapClients: [],
     stripeApiBase: 'https://api.stripe.com',
+    stripeBudgetShare: 0.8,
+    stripeRateGlobal: undefined,
+    stripeRateEndpoint: undefined,
     restAllowedHosts: [],
     role: 'all',
     runGiveUpSeconds: 900,
@@ -49,6 +52,9 @@ test('every setting is read', () => {
     BOOTSTRAP_ORG_ID: 'A@AdobeOrg',
     BOOTSTRAP_CLIENTS: '[{"clientId":"a","clientSecret":"12345678","orgId":"B@AdobeOrg","sandboxes":["dev-1"]}]',
     STRIPE_API_BASE: 'http://127.0.0.1:12111/',
+    STRIPE_BUDGET_SHARE: '.25',
+    STRIPE_RATE_GLOBAL: '1000000',
+    STRIPE_RATE_ENDPOINT: '50',
     REST_ALLOWED_HOSTS: 'localhost:8080, 10.0.0.5,[::1]:8080',
     ROLE: 'all',
     RUN_GIVE_UP_SECONDS: '60',
@@ -66,10 +72,17 @@ test('every setting is read', () => {
     bootstrapOrgId: 'A@AdobeOrg',
     bootstrapClients: [{ clientId: 'a', clientSecret: '12345678', orgId: 'B@AdobeOrg', sandboxes: ['dev-1'] }],
     stripeApiBase: 'http://127.0.0.1:12111',
+    stripeBudgetShare: 0.25,
+    stripeRateGlobal: 1_000_000,
+    stripeRateEndpoint: 50,
     restAllowedHosts: ['localhost:8080', '10.0.0.5', '[::1]:8080'],
     runGiveUpSeconds: 60,
     logLevel: 'silent',
   })
+})
+
+test('all of the limits of Stripe may be used', () => {
+  expect(loadConfig({ STRIPE_BUDGET_SHARE: '1' }).stripeBudgetShare).toBe(1)
 })
 
 test('the organisation of the first client may be named like its id and secret', () => {
@@ -131,6 +144,13 @@ describe('a bad value stops with one line that names the variable, what was foun
       /once/,
     ],
     ['STRIPE_API_BASE', 'https://user:pw@api.stripe.com', /must be/, /without user/],
+    ['STRIPE_BUDGET_SHARE', '0', /"0"/, /above 0 and at most 1/],
+    ['STRIPE_BUDGET_SHARE', '1.01', /"1.01"/, /above 0 and at most 1/],
+    ['STRIPE_BUDGET_SHARE', '80%', /"80%"/, /such as 0.8/],
+    ['STRIPE_BUDGET_SHARE', 'Infinity', /"Infinity"/, /a number/],
+    ['STRIPE_RATE_GLOBAL', '0', /"0"/, /1 to 1000000/],
+    ['STRIPE_RATE_GLOBAL', '1000001', /"1000001"/, /1 to 1000000/],
+    ['STRIPE_RATE_ENDPOINT', '2.5', /"2.5"/, /integer/],
     ['REST_ALLOWED_HOSTS', 'http://localhost', /http/, /localhost:8080/],
     ['REST_ALLOWED_HOSTS', 'localhost:99999', /99999/, /list of hosts/],
     ['ROLE', 'worker', /not available/, /use all/],

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { Counts, Distribution, Limits, StripeSandboxOptions } from '../sandbox/index.ts'
-import { createStripeSandbox, DEFAULT_KEYS, DISTRIBUTIONS } from '../sandbox/index.ts'
+import type { Algorithm, Counts, Distribution, FaultRule, Limits, StripeSandboxOptions } from '../sandbox/index.ts'
+import { ALGORITHMS, createStripeSandbox, DEFAULT_KEYS, DISTRIBUTIONS } from '../sandbox/index.ts'
 
 interface Flags {
   readonly host: string
@@ -23,7 +23,17 @@ interface Flags {
   readonly rateGlobal?: number
   readonly rateEndpoint?: number
   readonly concurrency?: number
+  readonly concurrencyEndpoint?: number
+  readonly limiter: Algorithm
+  readonly limiterShouldRetry?: boolean
+  readonly limiterRetryAfter?: number
   readonly eventLag: number
+  readonly objectLag: number
+  readonly eventRepeatPercent: number
+  readonly deletedPrice: string
+  readonly missingCursor: string
+  readonly journal: number
+  readonly fault: readonly FaultRule[]
   readonly accountVersion?: string
   readonly key: readonly string[]
 }
@@ -31,6 +41,20 @@ interface Flags {
 function integer(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
+}
+
+function yesOrNo(text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('It must be true or false.')
+  return text === 'true'
+}
+
+/** One fault rule or a list of them, as JSON. */
+function faultRules(text: string, rules: readonly FaultRule[]): readonly FaultRule[] {
+  try {
+    return [...rules, ...([JSON.parse(text)].flat() as FaultRule[])]
+  } catch {
+    throw new InvalidArgumentError('It must be JSON.')
+  }
 }
 
 /** Unix seconds, or a date such as 2026-01-31. */
@@ -59,6 +83,10 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
     globalPerSecond: flags.rateGlobal,
     endpointPerSecond: flags.rateEndpoint,
     globalConcurrency: flags.concurrency,
+    endpointConcurrency: flags.concurrencyEndpoint,
+    algorithm: flags.limiter,
+    shouldRetry: flags.limiterShouldRetry,
+    retryAfterSeconds: flags.limiterRetryAfter,
   })
   return {
     host: flags.host,
@@ -72,6 +100,12 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
     latencyTailMs: flags.latencyTail,
     latencyTailPercent: flags.latencyTailPercent,
     eventLagSeconds: flags.eventLag,
+    objectLagSeconds: flags.objectLag,
+    eventRepeatPercent: flags.eventRepeatPercent,
+    deletedPriceStatus: flags.deletedPrice === '404' ? 404 : 200,
+    missingCursorStatus: flags.missingCursor === '404' ? 404 : 400,
+    journalCapacity: flags.journal,
+    faults: flags.fault,
     keys: [...DEFAULT_KEYS, ...flags.key.map((key) => ({ key }))],
     ...given({ createdFrom: flags.from, createdTo: flags.to, now: flags.now, accountApiVersion: flags.accountVersion }),
   }
@@ -128,7 +162,25 @@ export function sandboxCommand(): Command {
     .option('--rate-global <per-second>', 'limit of all requests (Stripe test mode: 25)', integer)
     .option('--rate-endpoint <per-second>', 'limit per operation (Stripe: 25)', integer)
     .option('--concurrency <requests>', 'limit of requests at the same time', integer)
+    .option('--concurrency-endpoint <requests>', 'limit of requests at the same time per operation', integer)
+    .addOption(
+      new Option('--limiter <kind>', 'bucket: bursts of one second; window: strict sliding second')
+        .choices(ALGORITHMS)
+        .default('bucket'),
+    )
+    .option('--limiter-should-retry <boolean>', 'send Stripe-Should-Retry with refusals', yesOrNo)
+    .option('--limiter-retry-after <seconds>', 'send Retry-After with refusals', integer)
     .option('--event-lag <seconds>', 'events become visible within this time', integer, 0)
+    .option('--object-lag <seconds>', 'new objects show in lists within this time', integer, 0)
+    .option('--event-repeat-percent <percent>', 'share of changes told by two events', integer, 0)
+    .addOption(
+      new Option('--deleted-price <status>', 'answer to the retrieval of one').choices(['200', '404']).default('200'),
+    )
+    .addOption(
+      new Option('--missing-cursor <status>', 'status of resource_missing').choices(['400', '404']).default('400'),
+    )
+    .option('--fault <json>', 'a fault rule or a list of them (repeatable, see docs/sandbox.md)', faultRules, [])
+    .option('--journal <requests>', 'requests that the journal remembers', integer, 10_000)
     .option('--account-version <version>', 'API version of requests that name none (default 2024-06-20)')
     .option('--key <key>', 'one more accepted key (repeatable)', (key, keys: string[]) => [...keys, key], [])
     .action((flags: Flags, command: Command) => run(flags, command))

@@ -3,8 +3,8 @@ import { FIRST_CLIENT_FILE } from '../auth/bootstrap.ts'
 import { loadConfig } from '../config.ts'
 import type { BootstrapClient, Config } from '../config.ts'
 import { createHost } from '../host.ts'
-import { createStripePlugin } from '../plugins/stripe/plugin.ts'
 import { createLogger } from './logger.ts'
+import { stripePluginOf } from './stripe-plugin.ts'
 
 /** A stop that takes longer is cut off: what is not committed by then is done again after the next start. */
 const STOP_LIMIT_MS = 9_000
@@ -19,7 +19,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
     logger.error({ err }, 'The process ends by an unexpected error')
     process.exit(1)
   })
-  const plugins = [createStripePlugin({ apiBase: config.stripeApiBase })]
+  const plugins = [stripePluginOf(config)]
   const host = await createHost({ config, plugins, logger })
   const { url } = await host.start().catch(async (error: unknown) => {
     await host.stop()

@@ -10,7 +10,7 @@ import { findEntity, insertEntity, requireDraft, rewriteEntity } from './entity.
 import type { Receipt } from './entity.ts'
 import { checkIfMatch, requireIfMatch } from './etag.ts'
 import { readFlowFields } from './flow-fields.ts'
-import { forgetPosition } from './flow-positions.ts'
+import { forgetPosition, NO_PROGRESS } from './flow-positions.ts'
 import { completedOperation, createdOperation } from './last-operation.ts'
 import { applyPatch, parsePatch } from './patch.ts'
 import type { PatchOperation, PatchRules } from './patch.ts'
@@ -66,7 +66,7 @@ export function createFlowService(
     readFlowFields({ scope, specs, tenant, body, draft, mappingSets })
 
   async function setDue(scope: StoreScope, flowNo: number, nextDueAt: number | null): Promise<void> {
-    const progress = (await scope.progress.get(flowNo)) ?? { flowNo, position: null, changePosition: null }
+    const progress = (await scope.progress.get(flowNo)) ?? { flowNo, ...NO_PROGRESS }
     await scope.progress.save({ ...progress, nextDueAt })
   }
 

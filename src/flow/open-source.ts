@@ -1,7 +1,7 @@
 import { FlowServiceError } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
-import type { Source, SourcePlugin, SourceResource } from '../plugins/plugin.ts'
+import type { PluginContext, Source, SourcePlugin, SourceResource } from '../plugins/plugin.ts'
 import type { StoredEntity } from '../store/store.ts'
 import type { FlowContext } from './context.ts'
 import { createAuthRenewal } from './custom-spec-auth.ts'
@@ -11,18 +11,20 @@ const AUTH_PARAMS = '/auth/params/'
 /**
  * The source behind a base connection, for one test, explore or run; makes no request.
  *
- * `params` are a source connection's or what explore was given. Throws `FlowServiceError` 1305-400 when no plugin serves
+ * `params` are a source connection's or what explore was given; `reading` says on whose behalf it is read. Throws `FlowServiceError` 1305-400 when no plugin serves
  * the connection's spec and 1102-500 when its stored secret does not open.
  */
 export function openSource(
   context: Pick<FlowContext, 'plugins' | 'secretBox' | 'logger' | 'store'>,
   connection: StoredEntity,
   params: JsonObject,
+  reading: Pick<PluginContext, 'owner' | 'observer'> = {},
 ): Source {
   const plugin = pluginOf(context, connection)
   // A connection that is being created has no etag yet, and no place to keep renewed tokens in.
   const isStored = connection.etag !== ''
   return plugin.connect(authParams(context, connection), params, {
+    ...reading,
     logger: context.logger.child({ connectionId: connection.id }),
     ...(isStored
       ? { renewAuth: createAuthRenewal(context, connection.no, (stored) => authParams(context, stored)) }

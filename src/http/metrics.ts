@@ -33,6 +33,11 @@ export function createMetrics(): Metrics {
   const pages = counter('run_pages_total', 'Pages that runs have stored.', ['resource_path'])
   const records = counter('run_records_total', 'Records on those pages.', ['resource_path'])
   const retries = counter('run_retries_total', 'Pauses after which runs tried again.', ['resource_path'])
+  const requestsSent = counter('source_requests_total', 'Requests that runs have sent to sources.', ['resource_path'])
+  const rateLimited = counter('source_rate_limited_total', 'Those that a rate limit refused.', [
+    'resource_path',
+    'reason',
+  ])
   const ended = counter('runs_ended_total', 'Runs that have ended, by status.', ['resource_path', 'status'])
 
   return {
@@ -42,6 +47,8 @@ export function createMetrics(): Metrics {
         pages.inc({ resource_path: resourcePath })
         records.inc({ resource_path: resourcePath }, recordCount)
       },
+      requestSent: (resourcePath) => requestsSent.inc({ resource_path: resourcePath }),
+      rateLimited: (resourcePath, reason) => rateLimited.inc({ resource_path: resourcePath, reason }),
       retried: (resourcePath) => retries.inc({ resource_path: resourcePath }),
       runEnded: (resourcePath, status) => ended.inc({ resource_path: resourcePath, status }),
     },

@@ -26,11 +26,25 @@ export interface SourcePlugin {
 export interface PluginContext {
   readonly logger: Logger
   /**
+   * Names whoever reads, for example a run. A source that shares a budget between readers shares it fairly between
+   * owners. Absent: an owner of its own.
+   */
+  readonly owner?: string
+  /** Told of every request that the source sends. */
+  readonly observer?: SourceObserver
+  /**
    * Changes the connection's auth parameters, one caller at a time. `renew` gets those stored now, which another run may
    * have renewed, and returns what changes, or null to leave them. Resolves with the parameters that count from then on,
    * after they are stored, secrets sealed. Absent while the connection itself is not stored.
    */
   readonly renewAuth?: (renew: (stored: JsonObject) => Promise<JsonObject | null>) => Promise<JsonObject>
+}
+
+/** Told what a source sends, for progress and metrics. */
+export interface SourceObserver {
+  requestSent(): void
+  /** @param reason - the source's word for the limit that was hit, for example `endpoint-rate` */
+  rateLimited(reason: string): void
 }
 
 /** What the host must know about a resource before it reads it. */
@@ -42,6 +56,20 @@ export interface SourceResource {
    */
   readonly passes: readonly string[]
   /**
+   * Those of `passes` that need a permission of another resource. When the source refuses one, the run goes on without
+   * it and says so.
+   */
+  readonly optionalPasses?: readonly string[]
+  /**
+   * Lists come newest first by creation and filter on it to the second, so a window may be cut into ranges that are read
+   * side by side. Its records carry `createdAt`.
+   */
+  readonly divisible?: boolean
+  /** The source deletes such objects for good: one that it no longer knows was deleted. */
+  readonly deletable?: boolean
+  /** Present when the source announces changes and deletions of objects; see `Source.readChanges`. */
+  readonly changeFeed?: ChangeFeedRules
+  /**
    * How late an object may become visible, in seconds. The host re-reads this much before the end of the last good
    * window; what is unchanged is not delivered again.
    */
@@ -50,6 +78,13 @@ export interface SourceResource {
   readonly builtInSchema: JsonObject
   /** JSON Schema of a record that is used instead of inference, whatever the account holds. */
   readonly declaredSchema?: JsonObject
+}
+
+export interface ChangeFeedRules {
+  /** How far back the feed reaches, in seconds. */
+  readonly horizonSeconds: number
+  /** How late a change may show up in the feed, in seconds: so much is read again before the newest one known. */
+  readonly overlapSeconds: number
 }
 
 export interface Source {
@@ -62,7 +97,87 @@ export interface Source {
    * Throws `FatalSourceError` (the run fails at once) or `RetriableSourceError` (the host waits and calls again).
    */
   readPage(request: ReadPageRequest): Promise<Page>
+  /** How many requests at once it can make use of now, at least 1. Absent: 1. */
+  readonly parallelism?: () => number
+  /**
+   * Reads one page of the change feed of a resource, newest first. An entry only names objects; their state is read by
+   * `readObject`. Both are there when a resource has a change feed, and throw like `readPage`.
+   */
+  readChanges?(request: ReadChangesRequest): Promise<ChangePage>
+  /** Reads one object anew, in the same form as `readPage`. */
+  readObject?(request: ReadObjectRequest): Promise<ObjectReading>
+  /** Estimates the first run of a resource. Absent: the source cannot tell. Throws like `readPage`. */
+  estimate?(request: EstimateRequest): Promise<SourceEstimate>
 }
+
+export interface EstimateRequest {
+  readonly resourcePath: string
+  readonly window: CreatedWindow
+  readonly signal: AbortSignal
+}
+
+/** What a first run of a resource takes, told before it. */
+export interface SourceEstimate {
+  /** Whether the credential may read each resource, in the order of the plugin's table, and the change feed. */
+  readonly permissions: readonly SourcePermission[]
+  /** Records in the window, zero when the resource itself is refused. */
+  readonly rows: number
+  /** True when `rows` was counted, not estimated. */
+  readonly exact: boolean
+  /** Requests that the run will send. */
+  readonly requests: number
+  /** Seconds at the rate that the budget allows and the latency seen. */
+  readonly seconds: number
+  /** Requests that making this estimate took, at most 20. */
+  readonly calls: number
+}
+
+export interface SourcePermission {
+  /** A resource path, or the name of what else a run reads, for example `events`. */
+  readonly resourcePath: string
+  readonly granted: boolean
+  /** The missing permission by the source's name, for example `rak_charge_read`; null when granted or not told. */
+  readonly missing: string | null
+}
+
+export interface ReadChangesRequest {
+  readonly resourcePath: string
+  /** By the time at which the change happened. */
+  readonly window: CreatedWindow
+  /** Null for the first page of the window. */
+  readonly cursor: Cursor | null
+  /** At most this many changes, 1..100. */
+  readonly limit: number
+  readonly signal: AbortSignal
+}
+
+export interface ChangePage {
+  readonly changes: readonly Change[]
+  /** Null on the last page of the window. */
+  readonly nextCursor: Cursor | null
+}
+
+/** An entry of a change feed. */
+export interface Change {
+  /** The entry's own id; the same entry always has the same. */
+  readonly changeId: string
+  /** Unix seconds. */
+  readonly createdAt: number
+  /** The objects of the resource that it concerns: itself, or the parents of a child that changed. */
+  readonly objectIds: readonly string[]
+}
+
+export interface ReadObjectRequest {
+  readonly resourcePath: string
+  readonly id: string
+  readonly signal: AbortSignal
+}
+
+/** `deleted`: the source knows that it was deleted. `unknown`: the source does not know the id. */
+export type ObjectReading =
+  | { readonly state: 'present'; readonly record: SourceRecord }
+  | { readonly state: 'deleted' }
+  | { readonly state: 'unknown' }
 
 /** Opaque position inside a window; stored in the checkpoint with the page that it came from. */
 export type Cursor = string
@@ -98,6 +213,13 @@ export interface SourceRecord {
   readonly id: string | null
   /** The record in source form, for Stripe `{"data": {<the object as Stripe sent it>}}`. */
   readonly record: JsonObject
+  /** Creation in Unix seconds; absent or null when the source does not tell. */
+  readonly createdAt?: number | null
+  /**
+   * When the object will have changed without the source announcing it, Unix seconds: from then on the host reads it
+   * again. Absent or null: never.
+   */
+  readonly revisitAt?: number | null
 }
 
 /** The source refused in a way that repeating does not mend: bad credential, missing permission, bad request. */

@@ -17,11 +17,26 @@ export interface Store extends StoreScope {
   close(): Promise<void>
 }
 
+/** Why a store that is sound cannot do its work now. */
+export type StoreFault = 'locked' | 'full' | 'failing'
+
+/** Thrown by any call while the store cannot do its work. Nothing of the call, or of its transaction, is kept. */
+export class StoreUnavailableError extends Error {
+  readonly fault: StoreFault
+
+  constructor(fault: StoreFault, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreUnavailableError'
+    this.fault = fault
+  }
+}
+
 export interface StoreScope {
   readonly entities: EntityStore
   readonly progress: FlowProgressStore
   readonly runs: RunStateStore
   readonly records: RecordStore
+  readonly audits: AuditStore
   readonly clients: ClientStore
   readonly settings: SettingStore
 }
@@ -42,6 +57,7 @@ export const ENTITY_KINDS = [
   'mappingSetVersions',
   'connectionSpecs',
   'flowSpecs',
+  'audits',
 ] as const
 export type EntityKind = (typeof ENTITY_KINDS)[number]
 
@@ -111,8 +127,10 @@ export interface FlowProgress {
   readonly nextDueAt: number | null
   /** End of the last good window, ms, exclusive: everything created before is taken. Null before the first good run. */
   readonly position: number | null
-  /** The plugin's own position in its change feed, opaque here. Null when there is none yet. */
+  /** Where the flow stands in the change feed, JSON text of the engine's. Null when there is none yet. */
   readonly changePosition: string | null
+  /** Creation of the newest object that the flow has seen, Unix seconds by the source's clock. Null when unknown. */
+  readonly newestCreated: number | null
 }
 
 export interface FlowProgressStore {
@@ -177,6 +195,10 @@ export interface ObservedRecord {
   readonly contentHash: string | null
   /** JSON text of the row that the flow's mapping made of it; null without a mapping. */
   readonly mapped?: string | null
+  /** Creation at the source, Unix seconds; null when unknown. */
+  readonly createdAt?: number | null
+  /** When to read the object again although nothing announces a change, Unix seconds; null means never. */
+  readonly revisitAt?: number | null
 }
 
 /** A record that the flow's mapping refused: it is kept beside the run and does not reach the dataset. */
@@ -195,9 +217,14 @@ export interface DeliverRequest {
   readonly runNo: number
   /** The run's `lastSequence` before this page. */
   readonly lastSequence: number
-  /** When the request that read the page was sent, ms. An older observation never overwrites a newer one. */
+  /**
+   * When the request that read the page was sent, ms. An older observation never overwrites a newer one. Equal times mean
+   * one and the same request, so what differs is taken all the same, except that a deletion at that time stays.
+   */
   readonly observedAt: number
   readonly records: readonly ObservedRecord[]
+  /** Delivers also what seems unchanged: what is stored is known to be damaged. @defaultValue false */
+  readonly force?: boolean
 }
 
 export interface DeliverResult {
@@ -227,6 +254,25 @@ export interface DeliveredRecord {
   readonly mapped: string | null
 }
 
+/** The newest version of an object as an audit sees it. */
+export interface StoredVersion {
+  readonly objectId: string
+  /** Number of the run that delivered it; 0 when the object was deleted before it was ever delivered. */
+  readonly runNo: number
+  readonly contentHash: string | null
+  readonly observedAt: number
+  readonly deleted: boolean
+  /** JSON text of the source form; null on a delete. */
+  readonly body: string | null
+}
+
+/** An object that is to be looked at again. */
+export interface DueObject {
+  readonly objectId: string
+  /** Unix seconds. */
+  readonly createdAt: number
+}
+
 export interface ObjectPosition {
   readonly objectId: string
   readonly recordSetNo: number
@@ -239,12 +285,33 @@ export interface CurrentRecord extends DeliveredRecord {
 export interface RecordStore {
   /**
    * Appends to the run's delivery log what is new or changed and moves the objects' newest versions. Call it in the
-   * transaction that also saves the run's state. An object that the run has delivered before is skipped: a run never
-   * repeats an id.
+   * transaction that also saves the run's state. An object that the run has delivered before is left out: a run never
+   * repeats an id, also when another run has delivered it in between. An object found unchanged counts as observed now and
+   * keeps its `revisitAt`. A deletion of an object that was never delivered leaves a tombstone, which `current` does not
+   * show, and delivers nothing.
    */
   deliver(request: DeliverRequest): Promise<DeliverResult>
   /** A page of the delivery log, in order, after `afterSequence`. Costs the same at any depth. */
   delivered(runNo: number, afterSequence: number, limit: number): Promise<readonly DeliveredRecord[]>
+  /** Which of these objects have been observed at `since` (ms) or later, deleted ones included. */
+  observedSince(target: RecordTarget, objectIds: readonly string[], since: number): Promise<ReadonlySet<string>>
+  /** The newest versions of these objects, deleted ones included, in any order; an unknown id is left out. */
+  versionsOf(target: RecordTarget, objectIds: readonly string[]): Promise<readonly StoredVersion[]>
+  /**
+   * Objects that are there and whose `revisitAt` lies at or before `dueAt` (Unix seconds; Infinity for all that have
+   * one), newest creation first, at most `limit`. Objects of unknown creation are left out.
+   */
+  dueForRevisit(target: RecordTarget, dueAt: number, limit: number): Promise<readonly DueObject[]>
+  /**
+   * Objects that are there and have not been observed since `before` (ms, exclusive), in the order of their ids (by
+   * bytes), after `afterId`.
+   */
+  notObservedSince(
+    target: RecordTarget,
+    before: number,
+    afterId: string | null,
+    limit: number,
+  ): Promise<readonly Omit<StoredVersion, 'body'>[]>
   /** Keeps the records that a run's mapping refused, in the transaction that stores the rest of their page. */
   refuse(runNo: number, records: readonly RefusedRecord[]): Promise<void>
   /** The records that a run has refused, after `afterNumber`. */
@@ -267,6 +334,30 @@ export interface RecordStore {
   fixedPageEnd(runNo: number, afterSequence: number, limit: number): Promise<number | null>
   /** Removes all records of a dataset. */
   deleteDataSet(dataSetNo: number): Promise<void>
+}
+
+// --- audits: what a comparison of a dataset with its source found; the wire form is the entity of kind `audits` ---
+
+export const AUDIT_FINDING_KINDS = ['missing', 'extra', 'stale'] as const
+export type AuditFindingKind = (typeof AUDIT_FINDING_KINDS)[number]
+
+export interface AuditFinding {
+  readonly kind: AuditFindingKind
+  readonly objectId: string
+}
+
+export interface NumberedFinding extends AuditFinding {
+  /** Counts from 1 in each audit, in the order in which the findings were added. */
+  readonly number: number
+}
+
+export interface AuditStore {
+  /** Keeps what an audit (the number of its entity) has found. An object that it has found before stays as it was found. */
+  addFindings(auditNo: number, findings: readonly AuditFinding[]): Promise<void>
+  /** The findings of an audit in the order of their numbers, after `afterNumber`. */
+  findings(auditNo: number, afterNumber: number, limit: number): Promise<readonly NumberedFinding[]>
+  countFindings(auditNo: number): Promise<Readonly<Record<AuditFindingKind, number>>>
+  deleteFindings(auditNo: number): Promise<void>
 }
 
 // --- API clients and sandboxes ---

@@ -28,7 +28,7 @@ afterEach(() => host.sandbox.faults.clear())
 afterAll(() => host.stop())
 
 describe('what a run lands', () => {
-  test.each(RESOURCE_PATHS)('%s: every object of the account that lists can show, each once', async (resourcePath) => {
+  test.each(RESOURCE_PATHS)('%s: every object of the account that lists or their parents can show, each once', async (resourcePath) => {
     const { flowId, dataSetId } = await createStripeChain(host.api, { resourcePath })
     const run = await firstRun(host.api, flowId)
     expect(statusOf(run)).toBe('success')
@@ -85,10 +85,18 @@ describe('what a run lands', () => {
 
   /** All objects but those that no list shows: deleted ones, inline prices, objects on test clocks. */
   function visibleIds(resourcePath: (typeof RESOURCE_PATHS)[number]): string[] {
-    const collection = host.sandbox.world.collections[resourcePath]
-    return [...host.sandbox.world.all(resourcePath)]
+    const { world } = host.sandbox
+    const collection = world.collections[resourcePath]
+    const isInline = (id: string) => collection.facts(collection.row(id)!).inline === true
+    const sold = new Set(
+      [...world.all('subscriptions')]
+        .filter((subscription) => !subscription.test_clock)
+        .flatMap(({ items }) => (items as unknown as { data: { price: { id: string } }[] }).data)
+        .map(({ price }) => price.id),
+    )
+    return [...world.all(resourcePath)]
       .filter((object) => object.deleted !== true && !object.test_clock)
-      .filter(({ id }) => collection.facts(collection.row(id)!).inline !== true)
+      .filter(({ id }) => !isInline(id) || sold.has(id))
       .map((object) => object.id)
       .toSorted()
   }

@@ -47,6 +47,7 @@ describe('writes', () => {
     expect(types).toEqual([
       'customer.subscription.deleted',
       'customer.subscription.created',
+      'plan.created',
       'price.created',
       'charge.refunded',
       'refund.created',

@@ -41,9 +41,78 @@ test('a taken port and bad counts are said in one line', async () => {
   expect(await fail('--port', '0', '--customers', '0')).toContain('counts.customers')
 })
 
+test('every limit, lag and switch can be set by a flag', async () => {
+  const flags = [
+    ['--rate-global', '25', '--rate-endpoint', '20', '--limiter', 'window', '--concurrency', '9'],
+    ['--concurrency-endpoint', '8', '--limiter-should-retry', 'true', '--limiter-retry-after', '2'],
+    ['--latency', '3', '--object-lag', '60', '--event-lag', '5', '--event-repeat-percent', '10'],
+    ['--deleted-price', '404', '--missing-cursor', '404', '--journal', '100'],
+    ['--fault', '{"after":7,"seconds":60,"fault":{"kind":"status","status":503}}'],
+  ].flat()
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', SCRIPT, '--', '--port', '0', '--charges', '20', ...flags],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  let asked = false
+  for await (const line of createInterface(child.stdout)) {
+    const url = /^Script: .*(http\S+)/.exec(line)?.[1]
+    if (url === undefined) continue
+    asked = true
+    expect(await (await fetch(`${url}/settings`)).json()).toEqual({
+      latencyMs: 3,
+      latencyTailMs: 0,
+      latencyTailPercent: 1,
+      objectLagSeconds: 60,
+      eventLagSeconds: 5,
+      eventRepeatPercent: 10,
+      deletedPriceStatus: 404,
+      missingCursorStatus: 404,
+      limits: {
+        globalPerSecond: 25,
+        endpointPerSecond: 20,
+        globalConcurrency: 9,
+        endpointConcurrency: 8,
+        algorithm: 'window',
+        shouldRetry: true,
+        retryAfterSeconds: 2,
+      },
+    })
+    const { faults } = (await (await fetch(`${url}/faults`)).json()) as { faults: object[] }
+    expect(faults).toEqual([expect.objectContaining({ after: 7, seconds: 60 })])
+    child.kill('SIGTERM')
+  }
+  await ended
+  expect(asked).toBe(true)
+})
+
+test('a flag that is no JSON, no boolean or no known choice is refused', async () => {
+  const refused = async (...flags: string[]) => {
+    const command = sandboxCommand()
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+    return command.parseAsync(['--port', '0', ...flags], { from: 'user' }).catch((error: Error) => error.message)
+  }
+  expect(await refused('--fault', '{')).toContain('It must be JSON')
+  expect(await refused('--fault', '{"fault":{"kind":"gremlin"}}')).toContain('Unknown fault kind')
+  expect(await refused('--limiter-should-retry', 'maybe')).toContain('true or false')
+  expect(await refused('--limiter', 'funnel')).toContain('bucket, window')
+  expect(await refused('--object-lag', '99999')).toContain('objectLagSeconds')
+})
+
 test('the help names every flag and its default', () => {
   const help = sandboxCommand().helpInformation()
-  for (const flag of ['--port', '--seed', '--charges', '--latency', '--rate-global', '--distribution', '--event-lag']) {
+  for (const flag of [
+    '--port',
+    '--seed',
+    '--charges',
+    '--latency',
+    '--rate-global',
+    '--distribution',
+    '--event-lag',
+    '--limiter',
+  ]) {
     expect(help).toContain(flag)
   }
   expect(help).toContain('12111')

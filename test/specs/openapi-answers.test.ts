@@ -5,7 +5,7 @@ import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
 import { CATALOG, DATA_LAKE_SPEC, FLOW_SERVICE, FLOW_SPEC, STRIPE_SPEC, UNKNOWN_ID } from '../support/flow-host.ts'
 import { checkAnswer, findOperation, METHODS, openapi, pointerTo, resolve } from '../support/openapi-check.ts'
 import type { Method } from '../support/openapi-check.ts'
-import { pause, SANDBOX_KEY, startStripeHost } from '../support/stripe-host.ts'
+import { pause, SANDBOX_KEY, startStripeHost, UNHURRIED } from '../support/stripe-host.ts'
 import type { StripeHost } from '../support/stripe-host.ts'
 import { ACME, GLOBEX, startTestHost } from '../support/test-host.ts'
 import type { TestApi, TestHost } from '../support/test-host.ts'
@@ -589,7 +589,7 @@ describe('every answer is as described', () => {
   /** A host on the same sandbox that does not wait between its attempts. */
   function startHastyHost(): Promise<TestHost> {
     const clock = { now: () => Date.now(), sleep: async () => {} }
-    return startTestHost({ clock, plugins: [createStripePlugin({ apiBase: host.sandbox.url })] })
+    return startTestHost({ clock, plugins: [createStripePlugin({ apiBase: host.sandbox.url, ...UNHURRIED })] })
   }
 
   test('no operation and none of its successes was left out', () => {

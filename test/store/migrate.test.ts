@@ -7,6 +7,9 @@ import type { StoreDialect } from '../../src/store/sql/dialect.ts'
 import type { Migration } from '../../src/store/sql/migrate.ts'
 import { migrate } from '../../src/store/sql/migrate.ts'
 import type { Database, Tables } from '../../src/store/sql/tables.ts'
+import { QueryTexts } from '../../src/store/sql/query-texts.ts'
+import { createScope } from '../../src/store/sql/scope.ts'
+import { sqliteJson } from '../../src/store/sqlite/json-path.ts'
 import { createNodeSqliteDialect } from '../../src/store/sqlite/node-sqlite.ts'
 
 let db: Database
@@ -59,6 +62,38 @@ test('refuses a database that knows a later migration', async () => {
   await expect(run(step(1, 'create table a (x)'))).rejects.toThrow(
     'The store has migration 2 (step 2), this version knows only up to 1',
   )
+})
+
+test('brings the records of a store of the first version along', async () => {
+  const dialect: StoreDialect = {
+    json: sqliteJson,
+    schema: { identity: (column) => column.primaryKey().autoIncrement(), clustered: (table) => table },
+  }
+  const options = { now: () => 7, logger: silentLogger }
+  await migrate(db, dialect, { ...options, migrations: MIGRATIONS.slice(0, 1) })
+  await sql`insert into record_sets values (1, 1, 'stripe', 'charges')`.execute(db)
+  await sql`insert into record_set_runs values (1, 5)`.execute(db)
+  await sql`insert into deliveries values (5, 1, 1, 'a', 'upsert', 100, 'body of a', null)`.execute(db)
+  await sql`insert into objects values (1, 'a', 1, 5, 1, 'hash', 100, 0)`.execute(db)
+  await sql`insert into flow_progress values (9, null, 50, null)`.execute(db)
+  await migrate(db, dialect, options)
+
+  const { progress, records } = createScope(db, dialect, new QueryTexts())
+  expect(await progress.get(9)).toMatchObject({ position: 50, newestCreated: null })
+  const target = { dataSetNo: 1, connectionSpecId: 'stripe', resourcePath: 'charges' }
+  const deliver = (runNo: number, lastSequence: number, observedAt: number, contentHash: string) =>
+    records.deliver({
+      target,
+      runNo,
+      lastSequence,
+      observedAt,
+      records: [{ objectId: 'a', operation: 'upsert', body: contentHash, contentHash }],
+    })
+  expect(await records.versionsOf(target, ['a'])).toMatchObject([{ objectId: 'a', runNo: 5, body: 'body of a' }])
+  expect(await deliver(6, 0, 101, 'hash')).toMatchObject({ skipped: 1 })
+  expect(await deliver(6, 0, 102, 'new hash')).toMatchObject({ updated: 1 })
+  // Run 5 was going on while the store was migrated.
+  expect(await deliver(5, 1, 103, 'newer hash')).toMatchObject({ repeated: 1, updated: 0 })
 })
 
 test('counts its migrations from 1 without gaps', () => {

@@ -44,6 +44,19 @@ test('throws the first error when SQLite has already rolled back by itself', asy
   await db.insertInto('notes').values({ name: 'a', text: 'b' }).execute()
 })
 
+test('keeps nothing of a work that goes on after SQLite has rolled back by itself', async () => {
+  const insert = (db: Kysely<Tables>, name: string) => db.insertInto('notes').values({ name, text: '' }).execute()
+  const work = db.transaction().execute(async (transaction) => {
+    await insert(transaction, 'before')
+    await sql`rollback`.execute(transaction)
+    await insert(transaction, 'after').catch(() => {})
+  })
+  await expect(work).rejects.toThrow('The transaction was rolled back after an earlier error')
+  expect(await db.selectFrom('notes').selectAll().execute()).toEqual([])
+  await insert(db, 'later')
+  expect(await db.selectFrom('notes').select('name').execute()).toEqual([{ name: 'later' }])
+})
+
 test('runs more different statements than it keeps prepared', async () => {
   for (let number = 0; number < 1200; number += 1) {
     const { rows } = await sql`select ${sql.raw(String(number))} as number`.execute(db)

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import type { DeliverResult, Store, StoreScope } from '../../src/store/store.ts'
+import { StoreUnavailableError } from '../../src/store/store.ts'
 import { runStoreContractTests } from './store-contract.ts'
 
 const folders: string[] = []
@@ -111,12 +113,55 @@ describe('SQLite store', () => {
     const store = await openSqliteStore({ dataDir })
     const other = new DatabaseSync(join(dataDir, 'host.db'))
     other.exec('begin immediate')
-    await expect(store.transaction((scope) => scope.settings.set('a', '1'))).rejects.toThrow(/locked/)
-    expect(await store.settings.get('a')).toBeNull()
+    for (const write of [() => store.transaction((scope) => deliverPage(scope, 1)), () => deliverPage(store, 1)]) {
+      const error: unknown = await write().catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(StoreUnavailableError)
+      expect(error).toMatchObject({
+        fault: 'locked',
+        message: 'Another program holds the store locked (database is locked)',
+      })
+    }
+    expect(await store.records.current(1, null, 10, true)).toEqual([])
     other.exec('rollback')
     other.close()
-    await store.transaction((scope) => scope.settings.set('a', '2'))
-    expect(await store.settings.get('a')).toBe('2')
+    expect(await store.transaction((scope) => deliverPage(scope, 1))).toMatchObject({ created: 20 })
+    await store.close()
+  })
+
+  test('does not wait for another program, which would hold up everything else', async () => {
+    const { store, database } = await openWithDatabase()
+    expect(database.prepare('pragma busy_timeout').get()?.timeout).toBeLessThanOrEqual(50)
+    await store.close()
+  })
+
+  test('throws while the disk is full, keeps the pages before, and goes on once there is room', async () => {
+    const { store, database } = await openWithDatabase()
+    database.exec('pragma max_page_count = 80')
+    let runNo = 0
+    let error: unknown
+    while (error === undefined && runNo < 100) {
+      runNo += 1
+      const work = store.transaction(async (scope) => {
+        await scope.settings.set('last', String(runNo))
+        await deliverPage(scope, runNo)
+      })
+      error = await work.then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+    }
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error).toMatchObject({
+      fault: 'full',
+      message: 'The store is full: there is no room left on its disk (database or disk is full)',
+    })
+    expect(runNo).toBeGreaterThan(1)
+    expect(await store.settings.get('last')).toBe(String(runNo - 1))
+    expect(await store.records.current(1, null, 10_000, true)).toHaveLength(20 * (runNo - 1))
+    expect(await store.records.delivered(runNo, 0, 10)).toEqual([])
+    database.exec('pragma max_page_count = 10000')
+    expect(await store.transaction((scope) => deliverPage(scope, runNo))).toMatchObject({ created: 20 })
+    expect(await store.records.delivered(runNo, 0, 100)).toHaveLength(20)
     await store.close()
   })
 
@@ -137,6 +182,32 @@ describe('SQLite store', () => {
     expect(readdirSync(dataDir).sort()).toEqual(['host.db', 'host.lock'])
   })
 })
+
+/** Delivers twenty objects of the run's own. */
+function deliverPage(scope: StoreScope, runNo: number): Promise<DeliverResult> {
+  return scope.records.deliver({
+    target: { dataSetNo: 1, connectionSpecId: 'stripe', resourcePath: 'charges' },
+    runNo,
+    lastSequence: 0,
+    observedAt: 1,
+    records: Array.from({ length: 20 }, (_, index) => ({
+      objectId: `id-${runNo}-${index}`,
+      operation: 'upsert',
+      body: 'x'.repeat(3000),
+      contentHash: 'h',
+    })),
+  })
+}
+
+/** A store with the database under it, for faults that only a setting of its own connection brings about. */
+async function openWithDatabase(): Promise<{ store: Store; database: DatabaseSync }> {
+  const dataDir = temporaryFolder()
+  const exec = jest.spyOn(DatabaseSync.prototype, 'exec')
+  const store = await openSqliteStore({ dataDir })
+  const database = (exec.mock.contexts as DatabaseSync[]).find((database) => database.location()?.endsWith('host.db'))!
+  exec.mockRestore()
+  return { store, database }
+}
 
 function startChild(dataDir: string) {
   const script = fileURLToPath(new URL('./kill-child.ts', import.meta.url))

@@ -5,6 +5,8 @@ import { isJsonObject } from '../../src/json.ts'
 import type { Comparison, ComparisonOperator, ListPosition, ListQuery, OrderField } from '../../src/store/query.ts'
 import { COMPARISON_OPERATORS } from '../../src/store/query.ts'
 import type {
+  AuditFinding,
+  AuditFindingKind,
   DeliverRequest,
   EntityDocument,
   EntityKind,
@@ -531,13 +533,13 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
     })
 
     describe('flow progress', () => {
-      const progress = { flowNo: 1, nextDueAt: 100, position: 50, changePosition: 'evt_1' }
+      const progress = { flowNo: 1, nextDueAt: 100, position: 50, changePosition: 'evt_1', newestCreated: 40 }
 
       test('is saved, replaced and deleted', async () => {
         expect(await store.progress.get(1)).toBeNull()
         await store.progress.save(progress)
         expect(await store.progress.get(1)).toEqual(progress)
-        const later = { flowNo: 1, nextDueAt: null, position: null, changePosition: null }
+        const later = { flowNo: 1, nextDueAt: null, position: null, changePosition: null, newestCreated: null }
         await store.progress.save(later)
         expect(await store.progress.get(1)).toEqual(later)
         await store.progress.delete(1)
@@ -730,6 +732,24 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect((await store.records.delivered(1, 0, 10)).map(({ objectId }) => objectId)).toEqual(['a', 'b'])
       })
 
+      test('are not repeated by a run when another run has delivered a newer version in between', async () => {
+        await deliver({ records: [upsert('a', '1')] })
+        await deliver({ runNo: 2, observedAt: 101, records: [upsert('a', '2')] })
+        await deliver({ runNo: 3, observedAt: 102, records: [upsert('a', '3')] })
+        const again = await deliver({ lastSequence: 1, observedAt: 103, records: [upsert('a', '4'), upsert('b', '1')] })
+        expect(again).toMatchObject({ created: 1, updated: 0, repeated: 1, lastSequence: 2 })
+        expect(await deliver({ runNo: 2, lastSequence: 1, observedAt: 104, records: [remove('a')] })).toMatchObject({
+          deleted: 0,
+          repeated: 1,
+        })
+        expect((await store.records.delivered(1, 0, 10)).map(({ objectId }) => objectId)).toEqual(['a', 'b'])
+        expect(await current()).toEqual([
+          ['a', '3'],
+          ['b', '1'],
+        ])
+        expect(await deliver({ runNo: 4, observedAt: 105, records: [upsert('a', '4')] })).toMatchObject({ updated: 1 })
+      })
+
       test('count only once when a page repeats them', async () => {
         const result = await deliver({ records: [upsert('a', '1'), upsert('a', '2'), remove('a')] })
         expect(result).toMatchObject({ created: 1, deleted: 0, skipped: 0, repeated: 2, lastSequence: 1 })
@@ -775,6 +795,153 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await current()).toEqual([])
         expect(await deliver({ runNo: 3, observedAt: 201, records: [upsert('a', '1')] })).toMatchObject({ created: 1 })
         expect(await current()).toEqual([['a', '1']])
+      })
+
+      test('leave a tombstone when they are deleted before they were ever delivered', async () => {
+        expect(await deliver({ observedAt: 200, records: [remove('a')] })).toMatchObject({
+          deleted: 0,
+          skipped: 1,
+          lastSequence: 0,
+        })
+        expect(await current(true)).toEqual([])
+        expect(await store.records.delivered(1, 0, 10)).toEqual([])
+        expect(await store.records.versionsOf(CHARGES, ['a'])).toEqual([
+          { objectId: 'a', runNo: 0, contentHash: null, observedAt: 200, deleted: true, body: null },
+        ])
+        for (const observedAt of [199, 200]) {
+          expect(await deliver({ observedAt, records: [upsert('a', '1')] })).toMatchObject({ created: 0, skipped: 1 })
+        }
+        expect(await deliver({ observedAt: 201, records: [upsert('a', '1')] })).toMatchObject({ created: 1 })
+        expect(await current()).toEqual([['a', '1']])
+      })
+
+      test('stay deleted for a page read before a later look found them deleted still', async () => {
+        await deliver({ observedAt: 100, records: [remove('a')] })
+        await deliver({ runNo: 2, observedAt: 300, records: [remove('a')] })
+        expect(await deliver({ runNo: 3, observedAt: 200, records: [upsert('a', '1')] })).toMatchObject({ skipped: 1 })
+      })
+
+      test('are deleted by an observation of the same time, but not by an older one', async () => {
+        await deliver({ records: [upsert('a', '1'), upsert('b', '1')] })
+        expect(await deliver({ runNo: 2, observedAt: 99, records: [remove('a')] })).toMatchObject({ skipped: 1 })
+        expect(await deliver({ runNo: 2, observedAt: 100, records: [remove('b')] })).toMatchObject({ deleted: 1 })
+        expect(await current()).toEqual([['a', '1']])
+      })
+
+      test('are delivered also unchanged when that is forced, but not from an older page nor twice by a run', async () => {
+        await deliver({ records: [upsert('a', '1')] })
+        const force = { force: true, records: [upsert('a', '1')] }
+        expect(await deliver({ ...force, runNo: 2, observedAt: 99 })).toMatchObject({ updated: 0, skipped: 1 })
+        expect(await deliver({ ...force, runNo: 2, observedAt: 101 })).toMatchObject({ updated: 1, skipped: 0 })
+        expect(await deliver({ ...force, runNo: 2, lastSequence: 1, observedAt: 102 })).toMatchObject({ repeated: 1 })
+        expect(await store.records.versionsOf(CHARGES, ['a'])).toMatchObject([{ runNo: 2, body: '1' }])
+      })
+
+      test('count as observed when the run that delivered them finds them unchanged again', async () => {
+        await deliver({ records: [upsert('a', '1'), upsert('b', '1')] })
+        await deliver({ lastSequence: 2, observedAt: 200, records: [upsert('a', '1'), upsert('b', '2')] })
+        expect(await store.records.observedSince(CHARGES, ['a', 'b'], 200)).toEqual(new Set(['a']))
+      })
+
+      test('tell which of them have been observed since a time, deleted ones included', async () => {
+        expect(await store.records.observedSince(CHARGES, ['a'], 0)).toEqual(new Set())
+        await deliver({ records: [upsert('a', '1'), upsert('b', '1'), upsert('c', '1'), upsert('d', '1')] })
+        await deliver({ runNo: 2, observedAt: 200, records: [upsert('a', '1'), upsert('b', '2'), remove('c')] })
+        await deliver({
+          target: { ...CHARGES, resourcePath: 'refunds' },
+          runNo: 3,
+          observedAt: 300,
+          records: [upsert('d', '1')],
+        })
+        const ids = ['a', 'b', 'c', 'd', 'unknown']
+        expect(await store.records.observedSince(CHARGES, ids, 200)).toEqual(new Set(['a', 'b', 'c']))
+        expect(await store.records.observedSince(CHARGES, ids, 201)).toEqual(new Set())
+        expect(await store.records.observedSince(CHARGES, ids, 100)).toEqual(new Set(['a', 'b', 'c', 'd']))
+        expect(await store.records.observedSince(CHARGES, [], 0)).toEqual(new Set())
+      })
+
+      test('give their newest versions by id, deleted ones included', async () => {
+        expect(await store.records.versionsOf(CHARGES, ['a'])).toEqual([])
+        await deliver({ records: [upsert('a', '1'), upsert('b', '1'), upsert('c', '1')] })
+        await deliver({ target: { ...CHARGES, dataSetNo: 2 }, runNo: 2, records: [upsert('a', 'other')] })
+        await deliver({ runNo: 3, observedAt: 200, records: [upsert('a', '1'), remove('b')] })
+        const versions = await store.records.versionsOf(CHARGES, ['b', 'unknown', 'a'])
+        expect([...versions].sort((x, y) => compareBytes(x.objectId, y.objectId))).toEqual([
+          { objectId: 'a', runNo: 1, contentHash: 'hash of 1', observedAt: 200, deleted: false, body: '1' },
+          { objectId: 'b', runNo: 3, contentHash: null, observedAt: 200, deleted: true, body: null },
+        ])
+      })
+
+      test('are due for another look when their time has come, newest creation first', async () => {
+        expect(await store.records.dueForRevisit(CHARGES, Infinity, 10)).toEqual([])
+        const again = (id: string, createdAt: number | null, revisitAt: number | null) => ({
+          ...upsert(id, '1'),
+          createdAt,
+          revisitAt,
+        })
+        await deliver({
+          records: [
+            again('a', 10, 50),
+            again('b', 30, 60),
+            again('c', 20, 50),
+            again('never', 40, null),
+            again('unknown creation', null, 50),
+            again('deleted', 5, 50),
+          ],
+        })
+        await deliver({ target: { ...CHARGES, resourcePath: 'refunds' }, runNo: 2, records: [again('d', 10, 50)] })
+        await deliver({ runNo: 3, observedAt: 101, records: [remove('deleted')] })
+        const due = async (at: number, limit = 10) =>
+          (await store.records.dueForRevisit(CHARGES, at, limit)).map(({ objectId, createdAt }) => [
+            objectId,
+            createdAt,
+          ])
+        expect(await due(49)).toEqual([])
+        expect(await due(50)).toEqual([
+          ['c', 20],
+          ['a', 10],
+        ])
+        expect(await due(Infinity, 2)).toEqual([
+          ['b', 30],
+          ['c', 20],
+        ])
+        await deliver({
+          runNo: 4,
+          observedAt: 102,
+          records: [again('c', 20, null), { ...again('b', 30, null), body: '2', contentHash: 'other' }],
+        })
+        expect(await due(Infinity)).toEqual([
+          ['c', 20],
+          ['a', 10],
+        ])
+      })
+
+      test('that have not been observed since a time come in the order of their ids, page by page', async () => {
+        expect(await store.records.notObservedSince(CHARGES, 1000, null, 10)).toEqual([])
+        const ids = Array.from({ length: 12_000 }, (_, index) => `id-${String(index).padStart(5, '0')}`)
+        await deliver({ records: ids.map((id) => upsert(id, '1')) })
+        await deliver({
+          target: { ...CHARGES, resourcePath: 'refunds' },
+          runNo: 2,
+          records: [upsert('id-00000a', '1')],
+        })
+        const old = [ids[3]!, ids[700]!, ids[11_000]!, ids[11_999]!]
+        const others = ids.filter((id) => !old.includes(id))
+        await deliver({ runNo: 3, observedAt: 200, records: [...others.map((id) => upsert(id, '1')), remove('gone')] })
+        await deliver({ runNo: 4, observedAt: 150, records: [remove(ids[700]!)] })
+        const first = await store.records.notObservedSince(CHARGES, 200, null, 2)
+        expect(first).toEqual(
+          [ids[3], ids[11_000]].map((objectId) => ({
+            objectId,
+            runNo: 1,
+            contentHash: 'hash of 1',
+            observedAt: 100,
+            deleted: false,
+          })),
+        )
+        const rest = await store.records.notObservedSince(CHARGES, 200, first.at(-1)!.objectId, 2)
+        expect(rest.map(({ objectId }) => objectId)).toEqual([ids[11_999]])
+        expect(await store.records.notObservedSince(CHARGES, 100, null, 2)).toEqual([])
       })
 
       test('keep the row that a mapping made of them', async () => {
@@ -874,13 +1041,14 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
           fc.asyncProperty(fc.array(anyPage, { maxLength: 8 }), async (pages) => {
             dataSetNo += 1
             const model = new RecordModel()
-            for (const { run, observedAt, records } of pages) {
+            for (const { run, observedAt, force, records } of pages) {
               const runNo = dataSetNo * 10 + run
               const request = {
                 target: { ...CHARGES, dataSetNo },
                 runNo,
                 lastSequence: model.lastSequence(runNo),
                 observedAt,
+                force,
                 records,
               }
               const { lastSequence, skipped, repeated } = await store.records.deliver(request)
@@ -888,6 +1056,14 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
             }
             const items = await store.records.current(dataSetNo, null, 100, true)
             expect(items.map(({ objectId, body, runNo }) => ({ objectId, body, runNo }))).toEqual(model.current())
+            const versions = await store.records.versionsOf({ ...CHARGES, dataSetNo }, ['a', 'b', 'c'])
+            expect(new Map(versions.map(({ objectId, observedAt }) => [objectId, observedAt]))).toEqual(
+              model.observed(),
+            )
+            for (const runNo of [1, 2, 3].map((run) => dataSetNo * 10 + run)) {
+              const ids = (await store.records.delivered(runNo, 0, 100)).map(({ objectId }) => objectId)
+              expect(new Set(ids).size).toBe(ids.length)
+            }
           }),
           { numRuns: 200 },
         )
@@ -915,6 +1091,45 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await store.records.fixedPageEnd(1, 0, 100)).toBe(40)
         expect(await store.records.fixPageEnd(1, 0, 50, 45)).toBe(45)
         expect(await store.records.fixPageEnd(1, 40, 100, 90)).toBe(90)
+      })
+    })
+
+    describe('audits', () => {
+      const finding = (kind: AuditFindingKind, objectId: string): AuditFinding => ({ kind, objectId })
+
+      test('keep their findings in the order in which they were added, numbered without gaps', async () => {
+        await store.audits.addFindings(1, [finding('missing', 'b'), finding('stale', 'a')])
+        await store.audits.addFindings(1, [])
+        await store.audits.addFindings(2, [finding('extra', 'a')])
+        await store.audits.addFindings(1, [finding('extra', 'c')])
+        expect(await store.audits.findings(1, 0, 10)).toEqual([
+          { number: 1, kind: 'missing', objectId: 'b' },
+          { number: 2, kind: 'stale', objectId: 'a' },
+          { number: 3, kind: 'extra', objectId: 'c' },
+        ])
+        expect((await store.audits.findings(1, 1, 1)).map(({ number }) => number)).toEqual([2])
+        expect(await store.audits.findings(2, 0, 10)).toEqual([{ number: 1, kind: 'extra', objectId: 'a' }])
+        expect(await store.audits.findings(3, 0, 10)).toEqual([])
+      })
+
+      test('keep an object as it was found first', async () => {
+        await store.audits.addFindings(1, [finding('missing', 'a'), finding('stale', 'a')])
+        await store.audits.addFindings(1, [finding('extra', 'a'), finding('extra', 'b')])
+        expect(await store.audits.findings(1, 0, 10)).toEqual([
+          { number: 1, kind: 'missing', objectId: 'a' },
+          { number: 2, kind: 'extra', objectId: 'b' },
+        ])
+      })
+
+      test('count their findings by kind and forget them', async () => {
+        expect(await store.audits.countFindings(1)).toEqual({ missing: 0, extra: 0, stale: 0 })
+        const many = Array.from({ length: 1200 }, (_, index) => finding('missing', `id-${index}`))
+        await store.audits.addFindings(1, [...many, finding('stale', 'a')])
+        await store.audits.addFindings(2, [finding('extra', 'a')])
+        expect(await store.audits.countFindings(1)).toEqual({ missing: 1200, extra: 0, stale: 1 })
+        await store.audits.deleteFindings(1)
+        expect(await store.audits.countFindings(1)).toEqual({ missing: 0, extra: 0, stale: 0 })
+        expect(await store.audits.countFindings(2)).toEqual({ missing: 0, extra: 1, stale: 0 })
       })
     })
 
@@ -1137,6 +1352,7 @@ function compareBytes(a: string, b: string): number {
 const anyPage = fc.record({
   run: fc.constantFrom(1, 2, 3),
   observedAt: fc.nat(6),
+  force: fc.boolean(),
   records: fc.array(
     fc
       .tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('1', '2', null))
@@ -1149,23 +1365,28 @@ interface ModelObject {
   runNo: number
   body: string | null
   observedAt: number
+  isDelivered: boolean
 }
 
 class RecordModel {
   readonly #objects = new Map<string, ModelObject>()
   readonly #sequences = new Map<number, number>()
+  readonly #delivered = new Set<string>()
 
   lastSequence(runNo: number): number {
     return this.#sequences.get(runNo) ?? 0
   }
 
-  deliver({ runNo, observedAt, records }: DeliverRequest): { lastSequence: number; skipped: number } {
+  deliver({ runNo, observedAt, records, force = false }: DeliverRequest): { lastSequence: number; skipped: number } {
     let skipped = 0
     const seen = new Set<string>()
     for (const { objectId, body } of records) {
       const id = objectId!
-      if (seen.has(id) || !this.#take(id, { runNo, body, observedAt })) skipped += 1
-      else this.#sequences.set(runNo, this.lastSequence(runNo) + 1)
+      if (seen.has(id) || !this.#take(id, { runNo, body, observedAt, isDelivered: true }, force)) skipped += 1
+      else {
+        this.#sequences.set(runNo, this.lastSequence(runNo) + 1)
+        this.#delivered.add(`${runNo} ${id}`)
+      }
       seen.add(id)
     }
     return { lastSequence: this.lastSequence(runNo), skipped }
@@ -1173,20 +1394,33 @@ class RecordModel {
 
   current(): { objectId: string; body: string | null; runNo: number }[] {
     return [...this.#objects]
+      .filter(([, { isDelivered }]) => isDelivered)
       .map(([objectId, { body, runNo }]) => ({ objectId, body, runNo }))
       .sort((a, b) => compareBytes(a.objectId, b.objectId))
   }
 
-  #take(id: string, version: ModelObject): boolean {
+  observed(): Map<string, number> {
+    return new Map([...this.#objects].map(([id, { observedAt }]) => [id, observedAt]))
+  }
+
+  /** False when the version is not delivered. */
+  #take(id: string, version: ModelObject, force: boolean): boolean {
     const known = this.#objects.get(id)
-    if (known) {
-      if (known.runNo === version.runNo || version.observedAt < known.observedAt) return false
-      if (known.body === null && (version.body === null || version.observedAt === known.observedAt)) return false
-      if (known.body === version.body) {
-        known.observedAt = version.observedAt
-        return false
-      }
-    } else if (version.body === null) return false
+    if (!known) {
+      this.#objects.set(id, { ...version, isDelivered: version.body !== null })
+      return version.body !== null
+    }
+    if (version.observedAt < known.observedAt) return false
+    if (known.body === null && version.body !== null && version.observedAt === known.observedAt) return false
+    const isRepeated = known.isDelivered && known.runNo === version.runNo
+    if (known.body === version.body && (!force || version.body === null || isRepeated)) {
+      known.observedAt = version.observedAt
+      return false
+    }
+    if (this.#delivered.has(`${version.runNo} ${id}`)) {
+      if (known.body === version.body) known.observedAt = version.observedAt
+      return false
+    }
     this.#objects.set(id, version)
     return true
   }

@@ -73,7 +73,7 @@ export async function createEngineFixture(): Promise<EngineFixture> {
         scheduleParams,
         transformations: [],
       })
-      await store.progress.save({ flowNo, nextDueAt, position: null, changePosition: null })
+      await store.progress.save({ flowNo, nextDueAt, position: null, changePosition: null, newestCreated: null })
       return (await store.entities.getByNo(flowNo)) as StoredEntity<Flow>
     },
   }

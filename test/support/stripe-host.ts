@@ -19,6 +19,9 @@ import type { TestApi, TestHost, TestHostOptions } from './test-host.ts'
 
 export const SANDBOX_KEY = 'sk_test_sandbox'
 
+/** A budget that no test waits for. */
+export const UNHURRIED = { share: 1, rateGlobal: 100_000, rateEndpoint: 100_000 }
+
 export interface StripeHost extends TestHost {
   readonly sandbox: StripeSandbox
 }
@@ -29,7 +32,8 @@ export async function startStripeHost(
   hostOptions: TestHostOptions = {},
 ): Promise<StripeHost> {
   const sandbox = await createStripeSandbox(sandboxOptions)
-  const host = await startTestHost({ plugins: [createStripePlugin({ apiBase: sandbox.url })], ...hostOptions })
+  const plugins = [createStripePlugin({ apiBase: sandbox.url, ...UNHURRIED })]
+  const host = await startTestHost({ plugins, ...hostOptions })
   host.host.startRuns()
   return {
     ...host,

@@ -6,9 +6,9 @@ import { styleText } from 'node:util'
 import axios from 'axios'
 import { ConfigError, loadConfig } from '../../config.ts'
 import { createHost, type Host } from '../../host.ts'
-import { createStripePlugin } from '../../plugins/stripe/plugin.ts'
 import { createStripeSandbox } from '../../sandbox/stripe/sandbox.ts'
 import { createLogger } from '../logger.ts'
+import { stripePluginOf } from '../stripe-plugin.ts'
 import type { DemoOptions } from './command.ts'
 import { createTranscript, DemoError, type Credentials } from './transcript.ts'
 import { walk } from './walk.ts'
@@ -63,12 +63,15 @@ async function startHost(stripeApiBase: string, dataDir: string, port: number) {
       PORT: String(wanted),
       DATA_DIR: dataDir,
       STRIPE_API_BASE: stripeApiBase,
+      // The demo's own Stripe has no limits to respect.
+      STRIPE_RATE_GLOBAL: '1000',
+      STRIPE_RATE_ENDPOINT: '1000',
       BOOTSTRAP_CLIENT_ID: CLIENT_ID,
       BOOTSTRAP_CLIENT_SECRET: clientSecret,
       BOOTSTRAP_ORG_ID: ORG_ID,
       LOG_LEVEL: 'warn',
     })
-    const plugins = [createStripePlugin({ apiBase: config.stripeApiBase })]
+    const plugins = [stripePluginOf(config)]
     const host = await createHost({ config, plugins, logger: createLogger(config.logLevel) })
     try {
       return { host, clientSecret, url: (await host.start()).url }

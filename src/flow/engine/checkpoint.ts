@@ -1,9 +1,13 @@
-import type { CreatedWindow, Cursor, SourceResource } from '../../plugins/plugin.ts'
+import type { CreatedWindow, Cursor } from '../../plugins/plugin.ts'
 import type { DeliverResult } from '../../store/store.ts'
+import type { ChangeProgress } from './change-position.ts'
 
 /**
  * The durable side of a run: everything needed to go on after the process died. It is written in the transaction that
  * writes a page's records, so it never runs ahead of the data nor behind.
+ *
+ * A run reads in stages: the ranges of its lists, side by side; then the changes that the source announced up to the
+ * mark taken before the first list call; then, when everything was listed anew, what the lists did not show.
  */
 export interface Checkpoint {
   /** ULID of the batch that the run promotes. */
@@ -15,8 +19,22 @@ export interface Checkpoint {
   /** End of the reading, ms; null while it goes on. */
   readonly copiedAt: number | null
   readonly window: RunWindow
-  /** What is to be read; ranges of one pass do not overlap and together make up the window. */
+  /** False until it is known what to read; nothing was read before. */
+  readonly isPrepared: boolean
+  /** What the lists were to read when the run was planned, cursors at their beginning. */
+  readonly planned: readonly ReadRange[]
+  /** What is left of it; ranges of one pass do not overlap. */
   readonly ranges: readonly ReadRange[]
+  /** Null when the run takes no changes. */
+  readonly changes: ChangeProgress | null
+  /** Null unless everything is listed anew. */
+  readonly relist: Relist | null
+  /** Null unless the run mends what an audit found. */
+  readonly repair: Repair | null
+  /** Creation of the newest object seen, Unix seconds by the source's clock; null when none was. */
+  readonly newestCreated: number | null
+  /** What the reader of the run's metrics must know: what it could not read and what follows from it. */
+  readonly notes: readonly string[]
   readonly counts: RunCounts
 }
 
@@ -28,9 +46,31 @@ export interface RunWindow {
 
 /** A part of a list pass with the position reached in it. */
 export interface ReadRange {
+  /** Tells the ranges of a run apart. */
+  readonly no: number
   readonly pass: string
   readonly created: CreatedWindow
   readonly cursor: Cursor | null
+  readonly done: boolean
+}
+
+/** Everything since the flow's beginning is listed anew, because changes may have been missed. */
+export interface Relist {
+  readonly reason: string
+  /** Changes may be missing since then, ms; null when it is not known. */
+  readonly changesMissedSince: number | null
+  /** Objects not observed since then (ms) were not shown by the lists. */
+  readonly observedFrom: number
+  /** Id of the last object that was looked at after the lists. */
+  readonly lookedAtUpTo: string | null
+  readonly done: boolean
+}
+
+/** The run reads just the objects that an audit found missing, extra or stale. */
+export interface Repair {
+  readonly auditNo: number
+  /** Number of the last finding that was mended. */
+  readonly mendedUpTo: number
   readonly done: boolean
 }
 
@@ -57,90 +97,73 @@ export const NO_COUNTS: RunCounts = {
   outputBytes: 0,
 }
 
-export interface PlanRequest {
-  readonly batchId: string
-  readonly sourceName: string
-  readonly now: number
-  readonly window: RunWindow
-  readonly resource: SourceResource
-  /** Re-read the seconds before the window, for objects that became visible late. */
-  readonly overlap: boolean
-}
-
-/** The checkpoint of a run that has read nothing yet. */
-export function planRun({ batchId, sourceName, now, window, resource, overlap }: PlanRequest): Checkpoint {
-  const created = toCreatedWindow(window, overlap ? resource.overlapSeconds : 0)
-  const empty = created.to !== null && (created.from ?? 0) >= created.to
-  return {
-    batchId,
-    sourceName,
-    startedAt: now,
-    copiedAt: null,
-    window,
-    ranges: empty ? [] : resource.passes.map((pass) => ({ pass, created, cursor: null, done: false })),
-    counts: NO_COUNTS,
-  }
-}
-
-/**
- * The sources filter by whole seconds. An object created in the second of `end` belongs to the window when that second
- * began before `end`, so two windows that meet leave nothing between them and share nothing.
- */
-function toCreatedWindow({ start, end }: RunWindow, overlapSeconds: number): CreatedWindow {
-  const from = Math.ceil(start / 1000) - overlapSeconds
-  return { from: from <= 0 ? null : from, to: Math.ceil(end / 1000) }
-}
-
-/** A page that was read. */
-export interface ReadResult {
-  readonly nextCursor: Cursor | null
+/** What was read at once, as far as it is counted. */
+export interface ReadCounts {
   readonly recordCount: number
   /** How many of them the mapping refused. */
   readonly failedCount: number
   readonly inputBytes: number
+  /** Creation of the newest of them, Unix seconds; null when unknown. */
+  readonly newestCreated: number | null
 }
 
-/** The checkpoint after a page of the range at `index` was delivered. What the run delivered before is not counted again. */
-export function afterPage(
-  checkpoint: Checkpoint,
-  index: number,
-  page: ReadResult,
-  delivered: DeliverResult,
-): Checkpoint {
+/** The checkpoint after records were delivered. What the run delivered before is not counted again. */
+export function countDelivered(checkpoint: Checkpoint, read: ReadCounts, delivered: DeliverResult): Checkpoint {
   const { counts } = checkpoint
   return {
     ...checkpoint,
-    ranges: checkpoint.ranges.map((range, at) =>
-      at === index ? { ...range, cursor: page.nextCursor, done: page.nextCursor === null } : range,
-    ),
+    newestCreated: newest(checkpoint.newestCreated, read.newestCreated),
     counts: {
-      input: counts.input + page.recordCount - delivered.repeated,
+      input: counts.input + read.recordCount - delivered.repeated,
       created: counts.created + delivered.created,
       updated: counts.updated + delivered.updated,
       deleted: counts.deleted + delivered.deleted,
       skipped: counts.skipped + delivered.skipped,
-      failed: counts.failed + page.failedCount,
-      inputBytes: counts.inputBytes + page.inputBytes,
+      failed: counts.failed + read.failedCount,
+      inputBytes: counts.inputBytes + read.inputBytes,
       outputBytes: counts.outputBytes + delivered.bytes,
     },
   }
 }
 
+/** The later of two times, of which either may be unknown. */
+export function newest(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other
+  return Math.max(one, other)
+}
+
 /**
  * The checkpoint of a run that is triggered again. One that failed while reading goes on where it stopped; one that had
- * read everything failed by its refused records, so its window is read anew and what it delivered stays delivered.
+ * read everything failed by its refused records, so it reads everything anew and what it delivered stays delivered.
  */
 export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
   if (checkpoint.copiedAt === null) return checkpoint
   const { created, updated, deleted, outputBytes } = checkpoint.counts
+  const { changes, relist, repair } = checkpoint
   return {
     ...checkpoint,
     copiedAt: null,
-    ranges: checkpoint.ranges.map((range) => ({ ...range, cursor: null, done: false })),
+    ranges: checkpoint.planned,
+    changes: changes && { ...changes, cursor: null, done: changes.isCovered, metKnown: false },
+    relist: relist && { ...relist, lookedAtUpTo: null, done: false },
+    repair: repair && { ...repair, mendedUpTo: 0, done: false },
     counts: { ...NO_COUNTS, input: created + updated + deleted, created, updated, deleted, outputBytes },
   }
 }
 
+/** Reads a stored checkpoint; one that an earlier version wrote lacks what that version did not do. */
 export function parseCheckpoint(text: string): Checkpoint {
-  return JSON.parse(text) as Checkpoint
+  const stored = JSON.parse(text) as Checkpoint
+  const ranges = stored.ranges.map((range, index) => ({ ...range, no: range.no ?? index }))
+  const planned = stored.planned ?? ranges.map((range) => ({ ...range, cursor: null, done: false }))
+  return { ...LATER_MEMBERS, ...stored, ranges, planned }
+}
+
+const LATER_MEMBERS = {
+  isPrepared: true,
+  changes: null,
+  relist: null,
+  repair: null,
+  newestCreated: null,
+  notes: [],
 }

@@ -59,8 +59,18 @@ function metrics({ status, checkpoint, errors, now }: RunDocumentRequest): JsonO
     sizeSummary: { inputBytes: checkpoint.counts.inputBytes, outputBytes: checkpoint.counts.outputBytes },
     recordSummary: recordSummary(checkpoint.counts),
     fileSummary: NO_FILES,
-    statusSummary: { status, errors, activityRefs: activityRefs(status, checkpoint) },
+    statusSummary: { status, errors, activityRefs: activityRefs(status, checkpoint), ...remarks(checkpoint) },
   }
+}
+
+/** What whoever relies on the run must know: what was listed anew and why, what could not be read. */
+function remarks({ relist, notes, window }: Checkpoint): JsonObject {
+  if (relist === null && notes.length === 0) return {}
+  const relisted = relist && {
+    reason: relist.reason,
+    ...(relist.changesMissedSince === null ? {} : { gapStart: relist.changesMissedSince, gapEnd: window.end }),
+  }
+  return { extensions: { ...(relisted === null ? {} : { relisted }), ...(notes.length === 0 ? {} : { notes }) } }
 }
 
 function recordSummary(counts: RunCounts): JsonObject {

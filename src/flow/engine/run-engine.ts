@@ -1,7 +1,9 @@
 import type { RunState } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import { RunExecution } from './run-execution.ts'
+import { ObservationClock } from './observation-clock.ts'
 import { loadRun } from './run-parts.ts'
+import type { RunProgressBoard } from './run-progress.ts'
 
 export interface RunEngineOptions {
   /** A run without progress for so long fails, ms. */
@@ -9,6 +11,10 @@ export interface RunEngineOptions {
   /** This server's own base URL. A function: the port may be known only after listening. */
   readonly publicUrl: () => string
   readonly observer?: RunObserver
+  /** Shows how the runs in hand are getting on. */
+  readonly board?: RunProgressBoard
+  /** Dates what the runs read; one for the whole host. */
+  readonly observations: ObservationClock
   /** From 0 to 1, for the jitter of pauses. */
   readonly random?: () => number
 }
@@ -17,6 +23,9 @@ export interface RunEngineOptions {
 export interface RunObserver {
   pageCommitted(resourcePath: string, recordCount: number): void
   retried(resourcePath: string): void
+  requestSent(resourcePath: string): void
+  /** @param reason - the source's word for the limit, from a fixed set */
+  rateLimited(resourcePath: string, reason: string): void
   runEnded(resourcePath: string, status: 'success' | 'failed'): void
 }
 
@@ -37,9 +46,21 @@ export interface RunEngine {
   execute(state: RunState, stop: StopSignals): Promise<void>
 }
 
-export function createRunEngine(context: FlowContext, options: RunEngineOptions): RunEngine {
+export function createRunEngine(
+  context: FlowContext,
+  engineOptions: Omit<RunEngineOptions, 'observations'>,
+): RunEngine {
+  const observations = new ObservationClock(context.clock)
+  const options = { ...engineOptions, observations }
+  let loaded: Promise<void> | undefined
   return {
     async execute(state, stop) {
+      // A store that could not be read is asked again by the next run.
+      loaded ??= observations.load(context.store.settings).catch((error: unknown) => {
+        loaded = undefined
+        throw error
+      })
+      await loaded
       const { run, flow } = await loadRun(context, state)
       // The flow was deleted in the meantime, and its runs ended with it.
       if (run === null || flow === null) return

@@ -1,26 +1,26 @@
-import { ulid } from 'ulid'
 import { FlowServiceError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
-import { FatalSourceError, RetriableSourceError, type Page, type Source } from '../../plugins/plugin.ts'
+import { FatalSourceError, type Source } from '../../plugins/plugin.ts'
 import type { RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
-import { openSource } from '../open-source.ts'
 import { MissingPartError } from '../missing-part-error.ts'
+import { openSource } from '../open-source.ts'
 import type { Flow, Run } from '../types.ts'
-import { afterPage, parseCheckpoint, planRun, type Checkpoint, type ReadRange, type RunWindow } from './checkpoint.ts'
-import { observePage } from './observe-page.ts'
+import { parseChangePosition, positionAfter } from './change-position.ts'
+import { newest, parseCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { PageCommitter, type PageToCommit } from './page-committer.ts'
 import { GaveUpError, Patience, Stopped } from './patience.ts'
+import { newCheckpoint } from './plan-run.ts'
+import { prepareRun, takeMark, takesChanges } from './prepare-run.ts'
 import { promotionOutcome } from './promotion.ts'
 import { COPY_FAILED, type RunErrors } from './run-document.ts'
 import type { RunEngineOptions, StopSignals } from './run-engine.ts'
 import { isStillJoined, loadParts, type RunParts } from './run-parts.ts'
-import { positionAfterRun, windowOf } from './run-window.ts'
+import { RunProgressMeter } from './run-progress.ts'
+import { runStages } from './run-stages.ts'
+import { movesFlow, positionAfterRun, windowOf } from './run-window.ts'
 import { RunWriter } from './run-writer.ts'
-import { DeadlineError, withDeadline } from './with-deadline.ts'
-
-/** No answer takes longer; one that still trickles in by then is given up and asked for again. */
-const LONGEST_READ_MS = 120_000
-const PAGE_SIZE = 100
+import { SourceReader } from './source-reader.ts'
 
 export interface RunExecutionRequest {
   readonly context: FlowContext
@@ -31,17 +31,13 @@ export interface RunExecutionRequest {
   readonly flow: StoredEntity<Flow>
 }
 
-interface ReadAhead {
-  readonly observedAt: number
-  readonly page: Page
-}
-
 /** One stretch of work on one run, from its checkpoint to its end or to the host's. */
 export class RunExecution {
   readonly #request: RunExecutionRequest
   readonly #log: Logger
   readonly #patience: Patience
   readonly #writer: RunWriter
+  readonly #meter: RunProgressMeter
   #parts: RunParts | null = null
   #apiVersion: string | null = null
 
@@ -51,6 +47,7 @@ export class RunExecution {
     const { giveUpMs, publicUrl, random = Math.random } = options
     this.#request = request
     this.#log = context.logger.child({ runId: run.id, flowId: flow.id })
+    this.#meter = new RunProgressMeter(() => clock.now())
     this.#patience = new Patience({
       clock,
       giveUpMs,
@@ -65,103 +62,114 @@ export class RunExecution {
   }
 
   async execute(): Promise<void> {
-    const { context, run, flow } = this.#request
+    const { context, options, run, flow } = this.#request
+    options.board?.start(run.no, this.#meter)
     try {
       const parts = await loadParts(context, run, flow)
       this.#parts = parts
-      const planned = await this.#plan(parts)
-      const source = openSource(context, parts.base, parts.sourceConnection.document.params)
+      const started = await this.#start(parts)
+      const source = this.#openSource(parts)
       this.#apiVersion = source.apiVersion ?? null
-      const copied = await this.#copy(source, parts, planned)
+      const copied = await this.#copy(parts, source, started)
       await this.#promote(parts, copied)
     } catch (error) {
       if (error instanceof Stopped) return
       await this.#fail(error)
+    } finally {
+      options.board?.end(run.no)
     }
   }
 
   /** Fixes the window of a new run; a resumed one keeps its own. */
-  async #plan(parts: RunParts): Promise<Checkpoint> {
+  async #start(parts: RunParts): Promise<Checkpoint> {
     const now = this.#request.context.clock.now()
     const { checkpoint: stored } = this.#writer.state
     const checkpoint = await this.#writer.write(async (scope) => {
-      const progress = await scope.progress.get(parts.flow.no)
-      const planned = stored === null ? newCheckpoint(parts, progress?.position ?? null, now) : parseCheckpoint(stored)
-      return { saved: await this.#writer.saveStart(scope, planned), result: planned }
+      const position = (await scope.progress.get(parts.flow.no))?.position ?? null
+      const { params } = parts.run.document
+      const window = windowOf({ params, schedule: parts.schedule, position, now })
+      const sourceName = parts.plugin.connectionSpec.name
+      const started = stored === null ? newCheckpoint({ sourceName, now, window }) : parseCheckpoint(stored)
+      return { saved: await this.#writer.saveStart(scope, started), result: started }
     })
     this.#log.info({ resourcePath: this.#resourcePath, window: checkpoint.window }, 'run started')
     return checkpoint
   }
 
-  /** Reads every range to its end; the next page is asked for while the one before it is stored. */
-  async #copy(source: Source, parts: RunParts, planned: Checkpoint): Promise<Checkpoint> {
-    let checkpoint = planned
-    for (const [index, first] of planned.ranges.entries()) {
-      let range = first
-      let ahead: Promise<ReadAhead> | null = null
-      while (!range.done) {
-        if (this.#request.stop.gentle.aborted) throw new Stopped()
-        const { page, observedAt }: ReadAhead = await (ahead ?? this.#read(source, range))
-        if (page.nextCursor !== null && page.nextCursor === range.cursor) {
-          throw new FatalSourceError('request', `The cursor of ${this.#resourcePath} did not advance: ${range.cursor}`)
-        }
-        range = { ...range, cursor: page.nextCursor, done: page.nextCursor === null }
-        ahead = range.done ? null : this.#read(source, range)
-        // A read that fails while the page before it is stored is looked at in the next turn.
-        ahead?.catch(() => {})
-        checkpoint = await this.#commit(parts, checkpoint, index, page, observedAt)
-      }
+  #openSource(parts: RunParts): Source {
+    const { context, options, run } = this.#request
+    const observer = {
+      requestSent: () => {
+        this.#meter.requestSent()
+        options.observer?.requestSent(this.#resourcePath)
+      },
+      rateLimited: (reason: string) => {
+        this.#meter.rateLimited()
+        options.observer?.rateLimited(this.#resourcePath, reason)
+      },
     }
-    return checkpoint
+    return openSource(context, parts.base, parts.sourceConnection.document.params, { owner: run.id, observer })
   }
 
-  /** One page, however often the source has to be asked. */
-  async #read(source: Source, range: ReadRange): Promise<ReadAhead> {
-    const { context, stop } = this.#request
-    for (let tries = 1; ; tries++) {
-      const observedAt = context.clock.now()
-      try {
-        const page = await withDeadline(LONGEST_READ_MS, stop.immediate, (signal) =>
-          source.readPage({
-            resourcePath: this.#resourcePath,
-            pass: range.pass,
-            window: range.created,
-            cursor: range.cursor,
-            limit: PAGE_SIZE,
-            signal,
-          }),
-        )
-        return { page, observedAt }
-      } catch (error) {
-        if (stop.immediate.aborted) throw new Stopped()
-        if (error instanceof RetriableSourceError) await this.#patience.pause(tries, error, error.retryAfterMs)
-        else if (error instanceof DeadlineError) await this.#patience.pause(tries, error)
-        else throw error
-      }
-    }
+  /** Reads everything that the run is to read and stores it page by page. */
+  async #copy(parts: RunParts, source: Source, started: Checkpoint): Promise<Checkpoint> {
+    const { context, options, stop } = this.#request
+    const { observations } = options
+    const reader = new SourceReader({
+      source,
+      resourcePath: this.#resourcePath,
+      observations,
+      patience: this.#patience,
+      stop: stop.immediate,
+    })
+    const committer = new PageCommitter(
+      {
+        writer: this.#writer,
+        target: parts.target,
+        observations,
+        force: started.repair !== null,
+        onCommitted: (pages, checkpoint) => this.#onCommitted(pages, checkpoint),
+      },
+      await this.#prepare(parts, reader, started),
+    )
+    await runStages({
+      context,
+      parts,
+      reader,
+      committer,
+      stop: stop.gentle,
+      onListed: (progress) => this.#meter.listed(progress),
+      save: (checkpoint) => this.#save(checkpoint),
+    })
+    return committer.checkpoint
   }
 
-  /** The page's records and the checkpoint after it, both or none. */
-  async #commit(
-    parts: RunParts,
-    checkpoint: Checkpoint,
-    index: number,
-    page: Page,
-    observedAt: number,
-  ): Promise<Checkpoint> {
-    const { records, refused, inputBytes } = observePage(page, parts.mapper, checkpoint.counts.failed)
-    const recordCount = page.records.length
-    const read = { nextCursor: page.nextCursor, inputBytes, recordCount, failedCount: refused.length }
-    const advanced = await this.#writer.write(async (scope) => {
-      const { runNo, lastSequence } = this.#writer.state
-      const delivered = await scope.records.deliver({ target: parts.target, runNo, lastSequence, observedAt, records })
-      await scope.records.refuse(runNo, refused)
-      const result = afterPage(checkpoint, index, read, delivered)
-      return { saved: await this.#writer.saveProgress(scope, result, delivered.lastSequence), result }
+  /** Finds out what is to be read, before anything is. */
+  async #prepare(parts: RunParts, reader: SourceReader, started: Checkpoint): Promise<Checkpoint> {
+    if (started.isPrepared) return started
+    const { context, options } = this.#request
+    const request = { parts, reader, observations: options.observations, now: started.startedAt }
+    const mark = (await takesChanges(context.store, started.window, parts)) ? await takeMark(request) : null
+    const prepared = await this.#writer.write(async (scope) => {
+      const result = await prepareRun(scope, started, mark, request)
+      return { saved: await this.#writer.saveProgress(scope, result), result }
     })
     this.#patience.progress()
-    this.#request.options.observer?.pageCommitted(this.#resourcePath, recordCount)
-    return advanced
+    for (const reason of [prepared.relist?.reason, ...prepared.notes]) if (reason) this.#log.warn({ reason }, 'note')
+    return prepared
+  }
+
+  #save(checkpoint: Checkpoint): Promise<Checkpoint> {
+    return this.#writer.write(async (scope) => {
+      return { saved: await this.#writer.saveProgress(scope, checkpoint), result: checkpoint }
+    })
+  }
+
+  #onCommitted(pages: readonly PageToCommit[], checkpoint: Checkpoint): void {
+    this.#patience.progress()
+    this.#meter.counted(checkpoint.counts)
+    const { observer } = this.#request.options
+    for (const { observed } of pages) observer?.pageCommitted(this.#resourcePath, observed.counts.recordCount)
   }
 
   /** Everything is read: the run has succeeded unless its mapping refused more records than the flow tolerates. */
@@ -169,7 +177,7 @@ export class RunExecution {
     const checkpoint = { ...copied, copiedAt: copied.copiedAt ?? this.#request.context.clock.now() }
     const { status, errors } = promotionOutcome(checkpoint.counts, parts.flow.document)
     await this.#writer.write(async (scope) => {
-      if (status === 'success') await advanceFlow(scope, parts, checkpoint.window)
+      if (status === 'success') await advanceFlow(scope, parts, checkpoint)
       const end = { status, checkpoint, errors, dataSetId: parts.dataSetId, apiVersion: this.#apiVersion }
       return { saved: await this.#writer.saveEnd(scope, end), result: null }
     })
@@ -204,19 +212,21 @@ export class RunExecution {
   }
 }
 
-function newCheckpoint(parts: RunParts, position: number | null, now: number): Checkpoint {
-  const { params } = parts.run.document
-  const { window, continues } = windowOf({ params, schedule: parts.schedule, position, now })
-  const sourceName = parts.plugin.connectionSpec.name
-  return planRun({ batchId: ulid(now), sourceName, now, window, resource: parts.resource, overlap: continues })
-}
-
 /** Moves the flow's position, unless the flow was pointed at something else while the run was going on. */
-async function advanceFlow(scope: StoreScope, parts: RunParts, window: RunWindow): Promise<void> {
+async function advanceFlow(scope: StoreScope, parts: RunParts, checkpoint: Checkpoint): Promise<void> {
+  const { window, changes, newestCreated, repair } = checkpoint
   const progress = await scope.progress.get(parts.flow.no)
-  if (progress === null || !(await isStillJoined(scope, parts))) return
-  const position = positionAfterRun(window, parts.schedule, progress.position)
-  await scope.progress.save({ ...progress, position })
+  if (progress === null || repair !== null || !(await isStillJoined(scope, parts))) return
+  if (!movesFlow(window, parts.schedule, progress.position)) return
+  const { changeFeed } = parts.resource
+  const known = parseChangePosition(progress.changePosition)?.known ?? []
+  await scope.progress.save({
+    ...progress,
+    position: positionAfterRun(window, parts.schedule, progress.position),
+    newestCreated: newest(progress.newestCreated, newestCreated),
+    // Without a mark the changes since the last one are not taken: the next run has to find out.
+    changePosition: changes && changeFeed ? JSON.stringify(positionAfter(changes, known, changeFeed)) : null,
+  })
 }
 
 const FORESEEN = [FatalSourceError, GaveUpError, MissingPartError, FlowServiceError]

@@ -111,10 +111,10 @@ export function createExploreService(context: FlowContext, limits: SourceCallLim
     return resource
   }
 
-  /** The newest objects of every list pass: some attributes show only on the objects that one pass hides. */
+  /** The newest objects of the resource's own list passes: some attributes show only on the objects that one pass hides. */
   async function sample(source: Source, resource: SourceResource): Promise<readonly JsonObject[]> {
     const records: JsonObject[] = []
-    const passes = [...resource.passes]
+    const passes = resource.passes.filter((pass) => !resource.optionalPasses?.includes(pass))
     async function readPasses(signal: AbortSignal): Promise<void> {
       for (let pass = passes[0]; pass !== undefined; pass = passes[0]) {
         const page = await source.readPage({

@@ -1,6 +1,10 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import Stripe from 'stripe'
 import { isJsonObject, type JsonObject } from '../../json.ts'
-import { RetriableSourceError } from '../plugin.ts'
+import { RetriableSourceError, type SourceObserver } from '../plugin.ts'
+import type { AccountBudget } from './budget.ts'
+import { BudgetedHttpClient, operationOf } from './budgeted-http-client.ts'
 
 /** The slice of Stripe that the plugin uses. */
 export interface StripeClient {
@@ -8,8 +12,21 @@ export interface StripeClient {
    * One GET of a list. Throws the SDK's errors for a refusal and `RetriableSourceError` for an answer that is no list.
    * @param path - for example `/v1/charges`
    */
-  list(path: string, parameters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<StripeList>
+  list(path: string, parameters: StripeParameters, signal: AbortSignal): Promise<StripeList>
+  /**
+   * One GET of an object by its id. Null when Stripe does not know the id (404 `resource_missing`); throws like `list`.
+   * @param path - of the object's list, for example `/v1/charges`
+   */
+  retrieve(path: string, id: string, signal: AbortSignal): Promise<StripeObject | null>
+  /**
+   * How many requests at once fill the account's budget for the list that this client read last, at the latency seen of
+   * late, at least 1.
+   */
+  parallelism(): number
 }
+
+/** Query parameters; an entry of an array is sent as `name[0]`, `name[1]`, ... */
+export type StripeParameters = Readonly<Record<string, string | readonly string[]>>
 
 export interface StripeList {
   readonly data: readonly StripeObject[]
@@ -24,6 +41,13 @@ export interface StripeClientOptions {
   readonly key: string
   /** Sent as `Stripe-Version`. */
   readonly apiVersion: string
+  /** That of the key. */
+  readonly budget: AccountBudget
+  /** Whoever reads: clients that wait for the same budget take turns by owner. @defaultValue an owner of its own */
+  readonly owner?: string | undefined
+  readonly observer?: SourceObserver | undefined
+  /** What sends the requests that the budget lets go. @defaultValue HTTP over connections that all clients share */
+  readonly httpClient?: Stripe.HttpClient | undefined
 }
 
 /** What a client sends as `Stripe-Version` unless it is told otherwise. */
@@ -32,30 +56,74 @@ export const DEFAULT_API_VERSION: string = Stripe.API_VERSION
 /** A request without a sign of life for so long has failed, in milliseconds. */
 const IDLE_TIMEOUT_MS = 30_000
 
-export function createStripeClient({ apiBase, key, apiVersion }: StripeClientOptions): StripeClient {
+/** Connections that nobody used for a while go: the other side may have dropped them. */
+const AGENT_OPTIONS = { keepAlive: true, timeout: IDLE_TIMEOUT_MS }
+const SHARED_HTTP_CLIENTS = {
+  http: Stripe.createNodeHttpClient(new HttpAgent(AGENT_OPTIONS)),
+  https: Stripe.createNodeHttpClient(new HttpsAgent(AGENT_OPTIONS)),
+}
+
+let clientsMade = 0
+
+/** A client for one key. It makes no request by itself and needs no closing. */
+export function createStripeClient(options: StripeClientOptions): StripeClient {
+  const { apiBase, key, apiVersion, budget, observer } = options
   const base = new URL(apiBase)
+  const protocol = base.protocol === 'http:' ? 'http' : 'https'
+  const { owner = `client-${++clientsMade}`, httpClient = SHARED_HTTP_CLIENTS[protocol] } = options
+  const budgeted = new BudgetedHttpClient({ httpClient, budget, owner, observer })
   const stripe = new Stripe(key, {
     host: base.hostname,
-    port: base.port === '' ? (base.protocol === 'http:' ? 80 : 443) : Number(base.port),
-    protocol: base.protocol === 'http:' ? 'http' : 'https',
+    port: base.port === '' ? (protocol === 'http' ? 80 : 443) : Number(base.port),
+    protocol,
     timeout: IDLE_TIMEOUT_MS,
     // The host retries, so that it can count, log and stop.
     maxNetworkRetries: 0,
     telemetry: false,
     appInfo: { name: 'stripe-flow-source' },
+    httpClient: budgeted,
   })
+  // rawRequest leaves decimals as the strings that Stripe sent; the typed methods make objects of them.
+  const get = (path: string, signal: AbortSignal): Promise<unknown> => {
+    signal.throwIfAborted()
+    const answer = budgeted.withSignal(signal, () => stripe.rawRequest('GET', path, undefined, { apiVersion }))
+    return orAborted(answer, signal)
+  }
+  let listedLast: string | undefined
 
   return {
     async list(path, parameters, signal) {
-      const query = new URLSearchParams(parameters).toString()
-      // rawRequest leaves decimals as the strings that Stripe sent; the typed methods make objects of them.
-      const answer: unknown = await orAborted(
-        stripe.rawRequest('GET', `${path}?${query}`, undefined, { apiVersion }),
-        signal,
-      )
-      return parseList(answer, path)
+      listedLast = path
+      return parseList(await get(withQuery(path, parameters), signal), path)
     },
+    async retrieve(path, id, signal) {
+      try {
+        return parseObject(await get(`${path}/${encodeURIComponent(id)}`, signal), path)
+      } catch (error) {
+        if (isUnknownId(error)) return null
+        throw error
+      }
+    },
+    parallelism: () => budget.parallelism(listedLast === undefined ? undefined : operationOf('GET', listedLast)),
   }
+}
+
+function withQuery(path: string, parameters: StripeParameters): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) {
+    if (typeof value === 'string') query.append(name, value)
+    else value.forEach((part, index) => query.append(`${name}[${index}]`, part))
+  }
+  return query.size === 0 ? path : `${path}?${query.toString()}`
+}
+
+function isUnknownId(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.statusCode === 404 && error.code === 'resource_missing'
+}
+
+function parseObject(answer: unknown, path: string): StripeObject {
+  if (isStripeObject(answer)) return answer
+  throw new RetriableSourceError('unavailable', `Stripe's answer for one of ${path} is not an object with an id.`)
 }
 
 function parseList(answer: unknown, path: string): StripeList {
@@ -76,9 +144,8 @@ function isStripeObject(value: unknown): value is StripeObject {
   return isJsonObject(value) && typeof value.id === 'string' && value.id !== ''
 }
 
-/** The SDK takes no signal; an aborted request is left to its own timeout. */
+/** The SDK takes no signal; a request that is under way is left to its own timeout. */
 async function orAborted<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
   let onAbort = () => {}
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason)

@@ -15,14 +15,19 @@ export interface ListPosition {
 const FALLBACKS = 4
 
 export function positionAfter(page: readonly StripeObject[]): ListPosition {
-  const created = page.at(-1)?.created
+  const last = page.at(-1)
   return {
     after: page
       .slice(-1 - FALLBACKS)
       .map((object) => object.id)
       .reverse(),
-    created: typeof created === 'number' ? created : null,
+    created: last === undefined ? null : createdOf(last),
   }
+}
+
+/** When the object was created, Unix seconds; null when it does not tell. */
+export function createdOf({ created }: StripeObject): number | null {
+  return typeof created === 'number' && Number.isInteger(created) ? created : null
 }
 
 export function encodeCursor(position: ListPosition): Cursor {

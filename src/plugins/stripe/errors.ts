@@ -5,8 +5,14 @@ import { redactKey } from './redact-key.ts'
 /**
  * Sorts whatever a Stripe request threw by remedy: `FatalSourceError` when repeating cannot mend it,
  * `RetriableSourceError` otherwise. Messages keep Stripe's text and the permission it names, never the key.
+ *
+ * @param permission - what the request needs, told when Stripe refuses it without a name
  */
-export function toSourceError(error: unknown, key: string): FatalSourceError | RetriableSourceError {
+export function toSourceError(
+  error: unknown,
+  key: string,
+  permission?: string,
+): FatalSourceError | RetriableSourceError {
   if (error instanceof FatalSourceError || error instanceof RetriableSourceError) return error
   const status = error instanceof Stripe.errors.StripeError ? error.statusCode : undefined
   const text = redactKey(error instanceof Error ? error.message : String(error), key)
@@ -16,7 +22,7 @@ export function toSourceError(error: unknown, key: string): FatalSourceError | R
   const message = `Stripe answered ${status}: ${text}`
   const headers = headersOf(error)
   if (status === 401) return new FatalSourceError('credential', message, { status })
-  if (status === 403) return new FatalSourceError('permission', message, { status })
+  if (status === 403) return new FatalSourceError('permission', withPermission(message, permission), { status })
   if (isRetriable(status, headers['stripe-should-retry'])) {
     const retryAfterMs = parseRetryAfter(headers['retry-after'])
     return new RetriableSourceError(status === 429 ? 'rate' : 'unavailable', message, { retryAfterMs })
@@ -29,6 +35,17 @@ export function isCursorGone(error: unknown): boolean {
   return (
     error instanceof Stripe.errors.StripeError && error.code === 'resource_missing' && error.param === 'starting_after'
   )
+}
+
+/** True when the key may not read something or Stripe does not know it (any more): it is as good as not there. */
+export function isOutOfReach(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && (error.statusCode === 403 || error.code === 'resource_missing')
+}
+
+const PERMISSION_NAME = /\brak_\w+/
+
+function withPermission(message: string, permission: string | undefined): string {
+  return permission === undefined || PERMISSION_NAME.test(message) ? message : `${message} (needs ${permission})`
 }
 
 const RETRIABLE_STATUSES = new Set([409, 424, 429])

@@ -1,71 +1,71 @@
 import { readFileSync } from 'node:fs'
+import type { Clock } from '../../clock.ts'
 import type { JsonObject } from '../../json.ts'
-import { FatalSourceError, type SourcePlugin, type SourceResource } from '../plugin.ts'
-import { createStripeClient, DEFAULT_API_VERSION } from './client.ts'
-import { toSourceError } from './errors.ts'
-import { readPage } from './reader.ts'
-import { isResourcePath, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
+import type { ChangeFeedRules, SourcePlugin, SourceResource } from '../plugin.ts'
+import { createAccountBudgets } from './budget.ts'
+import { createStripeClient, DEFAULT_API_VERSION, type StripeClientOptions } from './client.ts'
+import { passNames, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
+import { createStripeSource } from './source.ts'
 
 export interface StripePluginOptions {
   /** Where to call Stripe: `STRIPE_API_BASE`. */
   readonly apiBase: string
+  /** The part of an account's limits that the host may take, above 0 and at most 1. @defaultValue 0.8 */
+  readonly share?: number
+  /** Requests a second for a whole account. @defaultValue what Stripe publishes for the mode of the key */
+  readonly rateGlobal?: number
+  /** Requests a second for one endpoint of an account. @defaultValue what Stripe publishes */
+  readonly rateEndpoint?: number
+  /** Requests to one account that may be under way together. */
+  readonly concurrency?: number
+  /** Sends the requests; a stand-in in tests that control the network. */
+  readonly httpClient?: StripeClientOptions['httpClient']
+  /** What the budgets tell time by. */
+  readonly clock?: Clock
 }
+
+/** Leaves room for what the merchant's own systems ask of the same limits. */
+const DEFAULT_SHARE = 0.8
 
 /**
  * Lists show an object within some seconds of its creation, in bad moments within a minute; twice that is read again.
  */
 const OVERLAP_SECONDS = 120
 
-/** The Stripe source: reads six resources with a secret key, a restricted key or an OAuth token. */
-export function createStripePlugin({ apiBase }: StripePluginOptions): SourcePlugin {
+/** Stripe keeps events for 30 days, and lists one within minutes of the change. */
+const CHANGE_FEED: ChangeFeedRules = { horizonSeconds: 30 * 86_400, overlapSeconds: 300 }
+
+/**
+ * The Stripe source: reads six resources with a secret key, a restricted key or an OAuth token. All its connections to
+ * one account share one budget of requests.
+ */
+export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
+  const { apiBase, share = DEFAULT_SHARE, rateGlobal, rateEndpoint, concurrency, httpClient, clock } = options
+  const budgets = createAccountBudgets({ share, rateGlobal, rateEndpoint, concurrency, clock })
   return {
     connectionSpec: readJson('connection-spec.json') as SourcePlugin['connectionSpec'],
     resources: RESOURCE_PATHS.map(describeResource),
-    connect(auth, params) {
+    connect(auth, params, { owner, observer }) {
       const key = String(auth.accessToken)
       const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : DEFAULT_API_VERSION
-      const client = createStripeClient({ apiBase, key, apiVersion })
-      const asSourceError = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
-        try {
-          return await work
-        } catch (error) {
-          signal.throwIfAborted()
-          throw toSourceError(error, key)
-        }
-      }
-
-      return {
-        apiVersion,
-        async check(signal) {
-          let refusal: FatalSourceError | undefined
-          for (const path of RESOURCE_PATHS) {
-            try {
-              await asSourceError(client.list(STRIPE_RESOURCES[path].listPath, { limit: '1' }, signal), signal)
-              return
-            } catch (error) {
-              // A restricted key may be closed to this resource and open to the next.
-              if (!(error instanceof FatalSourceError) || error.reason !== 'permission') throw error
-              refusal ??= error
-            }
-          }
-          throw refusal
-        },
-        async readPage(request) {
-          if (!isResourcePath(request.resourcePath)) {
-            throw new FatalSourceError('request', `Stripe has no resource path ${request.resourcePath}.`)
-          }
-          const resource = STRIPE_RESOURCES[request.resourcePath]
-          return asSourceError(readPage(client, resource, request), request.signal)
-        },
-      }
+      const budget = budgets.of(key)
+      const client = createStripeClient({ apiBase, key, apiVersion, budget, owner, observer, httpClient })
+      return createStripeSource({ client, key, apiVersion })
     },
   }
 }
 
 function describeResource(resourcePath: ResourcePath): SourceResource {
+  const resource = STRIPE_RESOURCES[resourcePath]
+  const { embeddedPass, events, deletable } = resource
   return {
     resourcePath,
-    passes: Object.keys(STRIPE_RESOURCES[resourcePath].passes),
+    passes: passNames(resource),
+    ...(embeddedPass === null ? {} : { optionalPasses: [embeddedPass.name] }),
+    // Every list of Stripe's comes newest first and filters on creation to the second.
+    divisible: true,
+    deletable,
+    ...(Object.keys(events).length === 0 ? {} : { changeFeed: CHANGE_FEED }),
     overlapSeconds: OVERLAP_SECONDS,
     builtInSchema: readJson(`specs/schemas/${resourcePath}.json`),
   }

@@ -1,13 +1,18 @@
 import type { EventCause } from './events.ts'
 import { NO_REQUEST } from './events.ts'
 import { missingResource, StripeError } from './errors.ts'
+import type { ChildChange } from './mutations/customer-children.ts'
+import { changeCustomerChild } from './mutations/customer-children.ts'
+import type { DisputeOutcome } from './mutations/disputes.ts'
+import { closeDispute, DISPUTE_OUTCOMES, openDispute } from './mutations/disputes.ts'
 import { commit } from './mutations/mutation.ts'
 import type { MutationContext } from './mutations/mutation.ts'
-import { deletePrice } from './mutations/prices.ts'
+import { deletePrice, updatePrice } from './mutations/prices.ts'
+import { failRefund } from './mutations/refunds.ts'
 import { MUTATIONS } from './mutations/table.ts'
 import { rawFromJson, validate } from './parameters.ts'
 import { RESOURCES } from './resources.ts'
-import type { Json, JsonHash, ResourceName, StripeObject } from './types.ts'
+import type { ChildKind, Json, JsonHash, ResourceName, StripeObject } from './types.ts'
 import { RESOURCE_NAMES } from './types.ts'
 import type { World } from './world.ts'
 
@@ -24,13 +29,28 @@ export type Action =
   /** Updates with the parameters of the API. */
   | { readonly type: 'update'; readonly id: string; readonly params: object }
   /** Sets fields that only Stripe sets, for example `{status: 'past_due'}`; `silent` makes no event. */
-  | { readonly type: 'patch'; readonly id: string; readonly fields: JsonHash; readonly silent?: boolean }
+  | {
+      readonly type: 'patch'
+      readonly id: string
+      readonly fields: JsonHash
+      readonly silent?: boolean
+      /** Told instead of `*.updated`, for example `customer.subscription.paused`. */
+      readonly eventType?: string
+    }
   /** Deletes a customer or a price, cancels a subscription. */
   | { readonly type: 'delete'; readonly id: string }
+  /** Opens a dispute of the charge `id`, with the events `charge.dispute.*` only. */
+  | { readonly type: 'dispute'; readonly id: string; readonly reason?: string }
+  /** Decides the open dispute of the charge `id`; it is lost unless told otherwise. */
+  | { readonly type: 'close_dispute'; readonly id: string; readonly outcome?: DisputeOutcome }
+  /** Lets a refund fail and takes it back from its charge. */
+  | { readonly type: 'fail_refund'; readonly id: string }
+  /** Changes a discount, source or tax id of the customer `id`, with the child's event only. */
+  | { readonly type: 'customer_child'; readonly id: string; readonly child: ChildKind; readonly change?: ChildChange }
   /** Makes any object vanish without stub or event. */
   | { readonly type: 'remove'; readonly id: string }
-  /** One more event about an object as it is. */
-  | { readonly type: 'event'; readonly id: string; readonly eventType: string }
+  /** One more event about an object as it is, or `count` of them. */
+  | { readonly type: 'event'; readonly id: string; readonly eventType: string; readonly count?: number }
   /** Marks an event as delivered or not, for `delivery_success`. */
   | { readonly type: 'deliver'; readonly id: string; readonly success: boolean }
   | { readonly type: 'advance_clock'; readonly seconds: number }
@@ -66,7 +86,8 @@ const RUN: { readonly [T in Action['type']]: (stage: Stage, action: ActionOf<T>)
       stage.world.collections[name].replace(after)
       return [after]
     }
-    return [commit(stage, name, `${EVENT_PREFIXES[name]}.updated`, object, after)]
+    if (name === 'prices' && action.eventType === undefined) return [updatePrice(stage, object, after)]
+    return [commit(stage, name, action.eventType ?? `${EVENT_PREFIXES[name]}.updated`, object, after)]
   },
   delete(stage, action) {
     const { name, object } = target(stage, action.id)
@@ -76,13 +97,29 @@ const RUN: { readonly [T in Action['type']]: (stage: Stage, action: ActionOf<T>)
     if (!mutation) throw new StripeError(400, `${name} are never deleted; use the action remove to make one vanish.`)
     return [mutation.run(stage, {}, object)]
   },
+  dispute(stage, action) {
+    return [openDispute(stage, targetOf(stage, action.id, 'charges'), action.reason ?? 'fraudulent')]
+  },
+  close_dispute(stage, action) {
+    const { outcome = 'lost' } = action
+    if (!DISPUTE_OUTCOMES.includes(outcome)) throw new StripeError(400, `A dispute is not ${String(outcome)}.`)
+    return [closeDispute(stage, targetOf(stage, action.id, 'charges'), outcome)]
+  },
+  fail_refund(stage, action) {
+    return [failRefund(stage, targetOf(stage, action.id, 'refunds'))]
+  },
+  customer_child(stage, action) {
+    const customer = targetOf(stage, action.id, 'customers')
+    return [changeCustomerChild(stage, customer, action.child, action.change ?? 'created')]
+  },
   remove(stage, action) {
     const { name, object } = target(stage, action.id)
     stage.world.collections[name].remove(object.id)
     return [object]
   },
   event(stage, action) {
-    return [stage.world.emit(action.eventType, target(stage, action.id).object, stage.cause)]
+    const { object } = target(stage, action.id)
+    return Array.from({ length: action.count ?? 1 }, () => stage.world.emit(action.eventType, object, stage.cause))
   },
   deliver(stage, action) {
     const { object } = target(stage, action.id)
@@ -152,6 +189,13 @@ function target(stage: Stage, given: string): { name: ResourceName; object: Stri
     if (object) return { name, object }
   }
   throw missingResource('object', String(id), 'id')
+}
+
+/** The target when it must be of one resource, and still there. */
+function targetOf(stage: Stage, id: string, wanted: ResourceName): StripeObject {
+  const { name, object } = target(stage, id)
+  if (name === wanted && object.deleted !== true) return object
+  throw missingResource(RESOURCES[wanted].kind, object.id, 'id')
 }
 
 function first(world: World, name: ResourceName, fits: (object: StripeObject) => boolean): Json {

@@ -1,13 +1,28 @@
+import { ByteCache } from './byte-cache.ts'
 import { FIRST_ADDED_INDEX } from './ids.ts'
 import type { Plan } from './plan.ts'
+import type { ObjectBytes } from './serialize.ts'
 import type { Facts, GeneratedName, ResourceName, StripeObject } from './types.ts'
 import { numberOf } from './types.ts'
+
+export interface BytesSpec {
+  /** Versions that show the same have the same small number; undefined where there is no shortcut. */
+  readonly variant: (version: string) => number | undefined
+  /** One character per byte of UTF-8. */
+  readonly make: (plan: Plan, index: number, variant: number) => string
+}
+
+/** Memory that each collection may take for the bytes of generated objects. */
+const CACHE_BYTES = 48 * 1024 * 1024
+const VARIANTS = 4
 
 /** What a collection must know of its resource. */
 export interface CollectionSpec {
   readonly name: ResourceName
   /** A generated object; events have none. */
   readonly generate?: (plan: Plan, index: number) => StripeObject
+  /** A way to the JSON of a generated object that is faster than building it. */
+  readonly bytes?: BytesSpec
   /** The facts of a generated object, without building it. */
   readonly facts?: (plan: Plan, index: number) => Facts
   /** The facts of an object of the overlay. */
@@ -18,22 +33,29 @@ export interface CollectionSpec {
 export interface Row {
   readonly index: number
   readonly created: number
+  /** Milliseconds of the sandbox clock from which lists show the row; absent means always. */
+  readonly visibleAtMs?: number
 }
 
 /** One resource of one mode: generated objects, and on top of them what was changed, added or removed. */
 export class Collection {
   readonly spec: CollectionSpec
   readonly #plan: Plan
+  readonly #lagMs: (index: number) => number
   readonly #changed = new Map<number, StripeObject>()
   readonly #gone = new Set<number>()
   /** In list order, oldest first. */
   readonly #added: Row[] = []
   readonly #addedByIndex = new Map<number, Row>()
+  /** Generated objects never change, so this outlives a reset. */
+  readonly #cache = new ByteCache(CACHE_BYTES)
   #nextAdded = FIRST_ADDED_INDEX
 
-  constructor(spec: CollectionSpec, plan: Plan) {
+  /** `lagMs` tells how long after its `created` lists leave out an object that is added now. */
+  constructor(spec: CollectionSpec, plan: Plan, lagMs: (index: number) => number = () => 0) {
     this.spec = spec
     this.#plan = plan
+    this.#lagMs = lagMs
   }
 
   /** How many objects are generated, hidden ones included. */
@@ -70,6 +92,25 @@ export class Collection {
     return this.spec.generate(this.#plan, row.index)
   }
 
+  /** The JSON of an object that nothing has changed, where there is a way that is faster than building it. */
+  bytes(row: Row, version: string): ObjectBytes | undefined {
+    const { bytes } = this.spec
+    const variant = bytes?.variant(version)
+    if (!bytes || variant === undefined || this.#changed.has(row.index)) return undefined
+    const key = row.index * VARIANTS + variant
+    const kept = this.#cache.get(key)
+    if (kept) return kept
+    const made = bytes.make(this.#plan, row.index, variant)
+    return this.#cache.keep(key, made) ?? made
+  }
+
+  /** The object when it was changed or added, without building a generated one. */
+  overlaid(id: string): StripeObject | undefined {
+    if (this.#changed.size === 0) return undefined
+    const index = this.#plan.ids[this.spec.name].decode(id)
+    return index === undefined ? undefined : this.#changed.get(index)
+  }
+
   find(id: string): StripeObject | undefined {
     const row = this.row(id)
     return row && this.object(row)
@@ -83,7 +124,10 @@ export class Collection {
 
   /** Adds an object that was given `nextId()`. */
   add(object: StripeObject): void {
-    const row = { index: this.#nextAdded++, created: numberOf(object.created) }
+    const index = this.#nextAdded++
+    const created = numberOf(object.created)
+    const lag = this.#lagMs(index)
+    const row = { index, created, ...(lag > 0 ? { visibleAtMs: created * 1000 + lag } : {}) }
     const place = this.#firstAdded((other) => other.created > row.created)
     this.#added.splice(place, 0, row)
     this.#addedByIndex.set(row.index, row)

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Action } from './actions.ts'
 import { errorAnswer } from './answer.ts'
+import type { Behaviour } from './behaviour.ts'
+import { behaviourOf } from './behaviour.ts'
 import { StripeError, unknownUrl } from './errors.ts'
 import type { FaultRule } from './faults.ts'
 import type { Limits } from './limits.ts'
@@ -35,8 +37,7 @@ const CONTROLS: Readonly<Record<string, Control>> = {
   }),
   'GET /_sandbox/journal/summary': ({ state, query }) => ({
     total: state.journal.total,
-    count: state.journal.count(matchOf(query)),
-    maxConcurrency: state.journal.maxConcurrency(matchOf(query)),
+    ...state.journal.summary(matchOf(query)),
     paths: state.journal.paths(),
     secretsInQuery: state.journal.entries().filter((entry) => entry.secretInQuery).length,
   }),
@@ -65,15 +66,18 @@ const CONTROLS: Readonly<Record<string, Control>> = {
     if (given.advance !== undefined) state.clock.advance(secondsOf(given.advance, 'advance'))
     return clockOf(state)
   },
-  'GET /_sandbox/settings': ({ state }) => ({ ...state.latency, limits: state.limiter.limits }),
+  'GET /_sandbox/settings': ({ state }) => settingsOf(state),
   'POST /_sandbox/settings': ({ state, body }) => {
-    const { limits, ...latency } = (isHash(body) ? body : {}) as Partial<Latency> & { limits?: Limits }
+    const given = (isHash(body) ? body : {}) as Partial<Latency & Behaviour> & { limits?: Limits }
+    Object.assign(state.behaviour, behaviourOf(given))
+    const { limits } = given
     if (limits !== undefined) {
       state.limiter.limits = limits
       state.limiter.reset()
     }
-    state.latency = { ...state.latency, ...latency }
-    return { ...state.latency, limits: state.limiter.limits }
+    const { latencyMs, latencyTailMs, latencyTailPercent } = { ...state.latency, ...given }
+    state.latency = { latencyMs, latencyTailMs, latencyTailPercent }
+    return settingsOf(state)
   },
   'POST /_sandbox/reset': ({ state }) => {
     state.reset()
@@ -118,6 +122,10 @@ function matchOf(query: URLSearchParams) {
     ...(path === null ? {} : { path }),
     ...(status === null ? {} : { status: Number(status) }),
   }
+}
+
+function settingsOf(state: SandboxState) {
+  return { ...state.latency, ...state.behaviour, limits: state.limiter.limits }
 }
 
 function clockOf(state: SandboxState) {

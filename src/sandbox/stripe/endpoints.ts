@@ -7,6 +7,7 @@ import { MUTATIONS } from './mutations/table.ts'
 import type { ParamSchema, ValidParams } from './parameters.ts'
 import type { Resource } from './resources.ts'
 import { RESOURCES } from './resources.ts'
+import type { ReadyPage } from './serialize.ts'
 import { shape } from './shapes.ts'
 import type { JsonHash, StripeObject } from './types.ts'
 import { hashOf, RESOURCE_NAMES } from './types.ts'
@@ -32,7 +33,7 @@ export interface Endpoint {
   readonly permission: string | null
   readonly access: 'read' | 'write'
   readonly params: ParamSchema
-  readonly handle: (call: Call) => JsonHash
+  readonly handle: (call: Call) => JsonHash | ReadyPage
 }
 
 const EXPAND: ParamSchema = { expand: LIST_PARAMS.expand }
@@ -42,10 +43,11 @@ function located(call: Call, resource: Resource): StripeObject {
   const { world, id } = call
   const row = world.collections[resource.name].row(id)
   const object = row && world.collections[resource.name].object(row)
+  const hidden = object?.object === 'price' && object.deleted === true && world.behaviour.deletedPriceStatus === 404
   const reachable =
     resource.name !== 'events' ||
     (row && resource.visible?.({}, world)(world.collections.events.facts(row), () => object as StripeObject))
-  if (!object || !reachable)
+  if (!object || hidden || !reachable)
     throw missingResource(resource.kind, id, 'id', otherModeHint(resource, id, world, call.otherWorld))
   return object
 }

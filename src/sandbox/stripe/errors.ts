@@ -45,9 +45,15 @@ export function badParameter(code: string, param: string, message: string): Stri
 }
 
 /** An id that is not there: 404 when it stands in the path, 400 when it is the value of a parameter. */
-export function missingResource(kind: string, id: string, param: string, hint = ''): StripeError {
+export function missingResource(
+  kind: string,
+  id: string,
+  param: string,
+  hint = '',
+  status = param === 'id' ? 404 : 400,
+): StripeError {
   const words = kind.replaceAll('_', ' ')
-  return new StripeError(param === 'id' ? 404 : 400, `No such ${words}: '${id}'${hint}`, {
+  return new StripeError(status, `No such ${words}: '${id}'${hint}`, {
     code: 'resource_missing',
     param,
   })

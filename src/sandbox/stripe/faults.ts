@@ -1,4 +1,5 @@
 import type { Action } from './actions.ts'
+import { mix } from './dice.ts'
 import { StripeError } from './errors.ts'
 import { matchesPath } from './journal.ts'
 import type { RateLimitReason } from './limits.ts'
@@ -52,17 +53,23 @@ export const FAULT_KINDS = [
   'action',
 ] as const satisfies readonly Fault['kind'][]
 
-/** Which requests a rule counts. `path` may end in `*`; every named parameter must have that value. */
+/** Which requests a rule counts. `path` may end in `*`; every named parameter must have that value, or any if it is `*`. */
 export interface FaultMatch {
   readonly method?: string
   readonly path?: string
   readonly params?: Readonly<Record<string, string>>
 }
 
-/** After `after` matching requests (default 0) the next `times` (default 1, null for ever) meet the fault. */
+/**
+ * After `after` matching requests (default 0) the next `times` (default 1, null for ever) meet the fault; with `seconds`
+ * instead, all that come within so many seconds of the sandbox clock after the first of them.
+ */
 export interface FaultRule {
   readonly after?: number
   readonly times?: number | null
+  readonly seconds?: number
+  /** Only this share of those requests meets it, always the same ones. @defaultValue 100 */
+  readonly percent?: number
   readonly match?: FaultMatch
   readonly fault: Fault
 }
@@ -89,16 +96,32 @@ export interface FaultPlan {
 
 const NOTHING: FaultPlan = { latencyMs: 0, actions: [], decisive: undefined }
 
+interface RunningRule {
+  readonly id: string
+  readonly rule: FaultRule
+  seen: number
+  endsAtMs: number | undefined
+}
+
+/** Draws which requests a share meets. */
+const SHARE_KEY = 0x5eed
+
 /** The script of faults. Rules count independently; several may meet the same request. */
 export class Faults {
-  readonly #rules: { id: string; rule: FaultRule; seen: number }[] = []
+  readonly #rules: RunningRule[] = []
+  readonly #nowMs: () => number
   #nextId = 1
+
+  /** `nowMs` is the clock of rules that last for `seconds`. */
+  constructor(nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs
+  }
 
   /** Adds a rule and returns its id. */
   add(rule: FaultRule): string {
     checkRule(rule)
     const id = `fault_${this.#nextId++}`
-    this.#rules.push({ id, rule, seen: 0 })
+    this.#rules.push({ id, rule, seen: 0, endsAtMs: undefined })
     return id
   }
 
@@ -125,20 +148,35 @@ export class Faults {
     for (const active of this.#rules) {
       if (!matches(active.rule.match, request)) continue
       active.seen++
-      const { after = 0, times = 1, fault } = active.rule
-      if (active.seen <= after || active.seen > after + (times ?? Infinity)) continue
+      const { fault } = active.rule
+      if (!this.#isDue(active)) continue
       if (fault.kind === 'latency') latencyMs += fault.ms
       else if (fault.kind === 'action') actions.push(...fault.actions)
       else decisive ??= fault
     }
     return { latencyMs, actions, decisive }
   }
+
+  #isDue(active: RunningRule): boolean {
+    const { after = 0, times = 1, seconds, percent = 100 } = active.rule
+    if (active.seen <= after) return false
+    if (seconds === undefined) {
+      if (active.seen > after + (times ?? Infinity)) return false
+    } else {
+      const now = this.#nowMs()
+      active.endsAtMs ??= now + seconds * 1000
+      if (now >= active.endsAtMs) return false
+    }
+    return percent >= 100 || mix(SHARE_KEY, active.seen, 1) % 10_000 < percent * 100
+  }
 }
 
 function matches(match: FaultMatch | undefined, request: FaultedRequest): boolean {
   if (match?.method !== undefined && match.method !== request.method) return false
   if (match?.path !== undefined && !matchesPath(match.path, request.path)) return false
-  return Object.entries(match?.params ?? {}).every(([name, value]) => request.params[name] === value)
+  return Object.entries(match?.params ?? {}).every(
+    ([name, value]) => request.params[name] === value || (value === '*' && request.params[name] !== undefined),
+  )
 }
 
 function checkRule(rule: FaultRule): void {
@@ -146,7 +184,11 @@ function checkRule(rule: FaultRule): void {
   if (!FAULT_KINDS.some((known) => known === kind)) {
     throw new StripeError(400, `Unknown fault kind: ${String(kind)}. Known are ${FAULT_KINDS.join(', ')}.`)
   }
-  const { fault } = rule
+  const { fault, seconds, percent } = rule
+  if (seconds !== undefined && !(seconds > 0)) throw new StripeError(400, 'seconds must be above 0.')
+  if (percent !== undefined && !(percent >= 0 && percent <= 100)) {
+    throw new StripeError(400, 'percent must be from 0 to 100.')
+  }
   if (fault.kind === 'status' && !(fault.status >= 200 && fault.status <= 599)) {
     throw new StripeError(400, 'A status fault needs a status from 200 to 599.')
   }

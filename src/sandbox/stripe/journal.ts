@@ -1,3 +1,5 @@
+import type { JournalSummary } from './journal-summary.ts'
+import { maxConcurrency, summarise } from './journal-summary.ts'
 import type { RawParams } from './parameters.ts'
 
 /** One request as the sandbox saw it. Holds no key. */
@@ -17,6 +19,8 @@ export interface JournalEntry {
   /** Milliseconds since the epoch, real time. */
   readonly startedAt: number
   finishedAt: number | undefined
+  /** The `Stripe-Rate-Limited-Reason` of the answer, if it had one. */
+  rateLimitedReason: string | undefined
   /** What was done to the request on purpose, for example `status`, `reset`. */
   fault: string | undefined
 }
@@ -62,22 +66,18 @@ export class Journal {
 
   /** How many requests were being answered at the same moment, at most. */
   maxConcurrency(match: JournalMatch = {}): number {
-    const moments = this.entries(match).flatMap(({ startedAt, finishedAt }) => [
-      { at: startedAt, change: 1 },
-      { at: finishedAt ?? Infinity, change: -1 },
-    ])
-    // At the same moment an end counts before a start.
-    moments.sort((left, right) => left.at - right.at || left.change - right.change)
-    let current = 0
-    let most = 0
-    for (const { change } of moments) most = Math.max(most, (current += change))
-    return most
+    return maxConcurrency(this.entries(match))
   }
 
   /** Milliseconds between the answers and the requests that followed them: how long a client waited. */
   pauses(match: JournalMatch = {}): readonly number[] {
     const entries = this.entries(match)
     return entries.slice(1).map((entry, place) => entry.startedAt - (entries[place]?.finishedAt ?? entry.startedAt))
+  }
+
+  /** Counts by path and status, the highest rates and the refusals, of the requests that are remembered. */
+  summary(match: JournalMatch = {}): JournalSummary {
+    return summarise(this.entries(match))
   }
 
   /** Requests per path. */

@@ -9,6 +9,9 @@ export const RATE_LIMIT_REASONS = [
 ] as const
 export type RateLimitReason = (typeof RATE_LIMIT_REASONS)[number]
 
+export const ALGORITHMS = ['bucket', 'window'] as const
+export type Algorithm = (typeof ALGORITHMS)[number]
+
 /** Limits per mode. Absent means no limit. Rates are requests per second of real time, whatever the sandbox clock says. */
 export interface Limits {
   readonly globalPerSecond?: number
@@ -18,19 +21,30 @@ export interface Limits {
   readonly globalConcurrency?: number
   readonly endpointConcurrency?: number
   /** A bucket allows a burst of one second's worth and refills steadily; a window counts the last second. */
-  readonly algorithm?: 'bucket' | 'window'
+  readonly algorithm?: Algorithm
+  /** What the refusals of the limiter advise, as headers; neither is sent by default, as Stripe documents neither. */
+  readonly shouldRetry?: boolean
+  readonly retryAfterSeconds?: number
 }
 
 /** The published figures of test mode. */
 export const STRIPE_TEST_LIMITS: Limits = { globalPerSecond: 25, endpointPerSecond: 25 }
 
+/** The headers that tell a client whether and when to try again. */
+export function adviceHeaders(shouldRetry?: boolean, retryAfterSeconds?: number): Record<string, string> {
+  return {
+    ...(shouldRetry === undefined ? {} : { 'Stripe-Should-Retry': String(shouldRetry) }),
+    ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }),
+  }
+}
+
 /** The 429 of a limiter. */
-export function rateLimited(reason: RateLimitReason): StripeError {
+export function rateLimited(reason: RateLimitReason, advice: Readonly<Record<string, string>> = {}): StripeError {
   return new StripeError(
     429,
     'Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.',
     { code: 'rate_limit' },
-    { 'Stripe-Rate-Limited-Reason': reason },
+    { 'Stripe-Rate-Limited-Reason': reason, ...advice },
   )
 }
 
@@ -69,13 +83,13 @@ export class Limiter {
     const global = this.#gauge(scope)
     const endpoint = this.#gauge(`${scope} ${operation}`)
     if (limits.globalConcurrency !== undefined && global.inFlight >= limits.globalConcurrency) {
-      throw rateLimited('global-concurrency')
+      throw this.#refusal('global-concurrency')
     }
     if (limits.endpointConcurrency !== undefined && endpoint.inFlight >= limits.endpointConcurrency) {
-      throw rateLimited('endpoint-concurrency')
+      throw this.#refusal('endpoint-concurrency')
     }
-    if (!this.#take(global, limits.globalPerSecond)) throw rateLimited('global-rate')
-    if (!this.#take(endpoint, limits.endpointPerSecond)) throw rateLimited('endpoint-rate')
+    if (!this.#take(global, limits.globalPerSecond)) throw this.#refusal('global-rate')
+    if (!this.#take(endpoint, limits.endpointPerSecond)) throw this.#refusal('endpoint-rate')
     global.inFlight++
     endpoint.inFlight++
     return () => {
@@ -86,6 +100,11 @@ export class Limiter {
 
   reset(): void {
     this.#gauges.clear()
+  }
+
+  #refusal(reason: RateLimitReason): StripeError {
+    const { shouldRetry, retryAfterSeconds } = this.limits
+    return rateLimited(reason, adviceHeaders(shouldRetry, retryAfterSeconds))
   }
 
   #gauge(name: string): Gauge {

@@ -4,6 +4,7 @@ import { expandAll } from './expand.ts'
 import type { ParamSchema, ValidParams } from './parameters.ts'
 import { Range } from './parameters.ts'
 import type { Resource } from './resources.ts'
+import { listBody, ReadyPage } from './serialize.ts'
 import { nestedList, shape } from './shapes.ts'
 import type { JsonHash, StripeObject } from './types.ts'
 import type { World } from './world.ts'
@@ -32,7 +33,7 @@ export function listResource(
   version: string,
   url: string,
   otherWorld?: World,
-): JsonHash {
+): JsonHash | ReadyPage {
   const { starting_after: after, ending_before: before } = checkCursors(params)
   if (params.type !== undefined && params.types !== undefined) {
     throw badParameter(
@@ -51,7 +52,8 @@ export function listResource(
     cursor = collection.row(cursorId)
     if (!cursor || cursor.created < from || cursor.created > to || !passes(cursor)) {
       const hint = cursor ? '' : otherModeHint(resource, cursorId, world, otherWorld)
-      throw missingResource(resource.kind, cursorId, after === undefined ? 'ending_before' : 'starting_after', hint)
+      const param = after === undefined ? 'ending_before' : 'starting_after'
+      throw missingCursor(world, resource.kind, cursorId, param, hint)
     }
   }
   const walk = before !== undefined && cursor ? collection.newer(from, to, cursor) : collection.older(from, to, cursor)
@@ -64,6 +66,14 @@ export function listResource(
   const hasMore = rows.length > limit
   if (hasMore) rows.pop()
   if (before !== undefined) rows.reverse()
+  if (params.expand === undefined) {
+    const entries = rows.map((row) => {
+      const bytes = collection.bytes(row, version)
+      return bytes === undefined ? shape(collection.object(row), version, world) : { bytes }
+    })
+    const last = rows.at(-1)
+    return new ReadyPage(listBody(entries, { has_more: hasMore, url }), last && collection.idOf(last.index))
+  }
   const data = rows.map((row) => shape(collection.object(row), version, world))
   const page: JsonHash = { object: 'list', data, has_more: hasMore, url }
   return expandPage(page, params, version, world, () => count(world, resource, params))
@@ -82,7 +92,7 @@ export function listEntries(
   const limit = Number(params.limit ?? DEFAULT_LIMIT)
   const place = (id: string, param: string): number => {
     const found = entries.findIndex((entry) => entry.id === id)
-    if (found < 0) throw missingResource(kind, id, param)
+    if (found < 0) throw missingCursor(world, kind, id, param)
     return found
   }
   let from = 0
@@ -100,6 +110,10 @@ export function listEntries(
   const data = entries.slice(from, end).map((entry) => shape(entry, version, world))
   const page = { ...nestedList(data, url, limit), has_more: hasMore }
   return expandPage(page, params, version, world, () => entries.length)
+}
+
+function missingCursor(world: World, kind: string, id: string, param: string, hint = ''): StripeError {
+  return missingResource(kind, id, param, hint, world.behaviour.missingCursorStatus)
 }
 
 function checkCursors(params: ValidParams): { starting_after: string | undefined; ending_before: string | undefined } {
@@ -121,8 +135,10 @@ function predicateOf(world: World, resource: Resource, params: ValidParams): (ro
     return value === undefined ? [] : [filter.predicate(value, world)]
   })
   if (resource.visible) predicates.unshift(resource.visible(params, world))
-  if (predicates.length === 0) return () => true
+  const nowMs = world.clock.nowMs()
   return (row) => {
+    if (row.visibleAtMs !== undefined && row.visibleAtMs > nowMs) return false
+    if (predicates.length === 0) return true
     const facts = collection.facts(row)
     let built: StripeObject | undefined
     const object = () => (built ??= collection.object(row))

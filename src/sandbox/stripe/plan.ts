@@ -31,6 +31,12 @@ const SALT = { customer: 1, status: 2, clock: 3, deleted: 4, price: 5, items: 6,
 const SLOTS = 8
 const CHARGE_SLOTS = 6
 
+/** A subscription is created with at most this many items. */
+const MAX_ITEMS = 20
+
+/** Keeps the draws of inline prices apart from those of the others. */
+const INLINE_DRAWS = 0x40000000
+
 const STATUS_TABLE: readonly (readonly [limit: number, status: SubscriptionStatus])[] = [
   [58, 'active'],
   [64, 'trialing'],
@@ -77,6 +83,10 @@ export class Plan {
       invoices: coder('in_'),
       payouts: coder('po_'),
       testClocks: coder('clock_'),
+      disputes: coder('dp_'),
+      discounts: coder('di_'),
+      cards: coder('card_'),
+      taxIds: coder('txi_'),
     } as const
     const key = (name: GeneratedName) => keyOf(seed, mode, name)
     this.keys = {
@@ -221,25 +231,52 @@ export class Plan {
     return (STATUS_TABLE.find(([limit]) => draw < limit) ?? STATUS_TABLE[0])![1]
   }
 
+  /**
+   * The subscription that an inline price was made with: each belongs to one, and was created in the same second. Without
+   * subscriptions there is none.
+   */
+  ownerOfInlinePrice(price: number): number | undefined {
+    const { prices, subscriptions } = this.options.counts
+    if (subscriptions === 0 || !this.isPriceInline(price)) return undefined
+    return Math.floor((price * subscriptions) / prices)
+  }
+
+  createdOfPrice(price: number): number {
+    const owner = this.ownerOfInlinePrice(price)
+    return owner === undefined ? this.timelines.prices.createdAt(price) : this.timelines.subscriptions.createdAt(owner)
+  }
+
+  #inlinePricesOf(subscription: number): number[] {
+    const { prices, subscriptions } = this.options.counts
+    const found: number[] = []
+    const last = Math.ceil(((subscription + 1) * prices) / subscriptions)
+    for (let price = Math.floor((subscription * prices) / subscriptions); price <= last && price < prices; price++) {
+      if (this.ownerOfInlinePrice(price) === subscription) found.push(price)
+    }
+    return found.slice(0, MAX_ITEMS)
+  }
+
   /** Price indexes of the items: mostly one, sometimes a few, now and then more than the ten that are inlined. */
   pricesOfSubscription(subscription: number): number[] {
     const { prices } = this.options.counts
     const draw = mix(this.keys.subscriptions, subscription, SALT.items)
     const kind = draw % 100
     const wanted = kind < 82 ? 1 : kind < 95 ? 2 + ((draw >>> 8) % 4) : 11 + ((draw >>> 8) % 10)
-    const first = this.#recurringFrom(mix(this.keys.subscriptions, subscription, SALT.price) % prices)
-    const chosen = [first]
-    const currency = this.currencyOfPrice(first)
-    for (let step = 1; chosen.length < wanted && step < prices && step < 400; step++) {
+    const first = mix(this.keys.subscriptions, subscription, SALT.price) % prices
+    const chosen = this.#inlinePricesOf(subscription)
+    let currency = chosen[0] === undefined ? undefined : this.currencyOfPrice(chosen[0])
+    for (let step = 0; chosen.length < wanted && step < prices && (step < 400 || chosen.length === 0); step++) {
       const price = (first + step) % prices
-      if (this.isPriceRecurring(price) && this.currencyOfPrice(price) === currency) chosen.push(price)
+      if (this.isPriceInline(price) || !this.isPriceRecurring(price)) continue
+      currency ??= this.currencyOfPrice(price)
+      if (this.currencyOfPrice(price) === currency) chosen.push(price)
     }
     return chosen
   }
 
   /** Inline prices were made with a subscription (`price_data`); no list ever shows them. */
   isPriceInline(price: number): boolean {
-    return mix(this.keys.prices, price, SALT.inline) % 100 < 30
+    return price > 0 && mix(this.keys.prices, price, SALT.inline) % 100 < 30
   }
 
   isPriceActive(price: number): boolean {
@@ -251,16 +288,9 @@ export class Plan {
   }
 
   currencyOfPrice(price: number): string {
-    const draw = mix(this.keys.prices, price, SALT.currency) % 10
+    // Items of one subscription have one currency, so its inline prices share the draw.
+    const owner = this.ownerOfInlinePrice(price)
+    const draw = mix(this.keys.prices, owner === undefined ? price : owner + INLINE_DRAWS, SALT.currency) % 10
     return draw < 7 ? 'usd' : draw < 9 ? 'eur' : 'krw'
-  }
-
-  #recurringFrom(start: number): number {
-    const { prices } = this.options.counts
-    for (let step = 0; step < prices; step++) {
-      const price = (start + step) % prices
-      if (this.isPriceRecurring(price)) return price
-    }
-    return 0
   }
 }

@@ -15,9 +15,9 @@ import type { RawParams } from './parameters.ts'
 import { parseForm, validate } from './parameters.ts'
 import type { SandboxState } from './sandbox.ts'
 import { sendAnswer } from './send.ts'
-import { serialize } from './serialize.ts'
+import { ReadyPage, serialize } from './serialize.ts'
 import { statusAnswer } from './status-faults.ts'
-import type { Json, StripeObject } from './types.ts'
+import type { Json, JsonHash, StripeObject } from './types.ts'
 import { isApiVersion } from './versions.ts'
 
 const MAX_BODY_BYTES = 1_000_000
@@ -44,8 +44,8 @@ export class RequestHandler {
   readonly #state: SandboxState
   readonly #idKey: number
   readonly #fingerprints = new Map<string, string>()
-  /** The last id of the latest list answer: what `$cursor` means when a request carries no cursor. */
-  #lastListed: string | undefined
+  /** The last id of the latest answer of each list: what `$cursor` means when a request carries no cursor. */
+  readonly #lastListed = new Map<string, string>()
   #requests = 0
 
   constructor(state: SandboxState) {
@@ -121,14 +121,15 @@ export class RequestHandler {
       await pause(this.#latencyMs() + plan.latencyMs)
       keys.authorize(key, endpoint.permission, endpoint.access)
       const world = worlds[mode]
-      const cursor = params.starting_after ?? params.ending_before ?? this.#lastListed
+      const cursor = params.starting_after ?? params.ending_before ?? this.#lastListed.get(path)
       for (const action of plan.actions) applyAction(world, action, typeof cursor === 'string' ? cursor : undefined)
       const cause = { requestId: received.requestId, idempotencyKey: received.idempotencyKey ?? null }
       return this.#once(received, mode, () => {
         const valid = validate(params, endpoint.params)
         const otherWorld = worlds[mode === 'test' ? 'live' : 'test']
         const result = endpoint.handle({ world, otherWorld, version, path, id, params: valid, cause })
-        this.#noteLast(result.data)
+        this.#noteLast(path, result)
+        if (result instanceof ReadyPage) return { status: 200, body: result.body, headers: {} }
         return { status: 200, body: serialize(result), headers: {} }
       })
     } finally {
@@ -163,10 +164,9 @@ export class RequestHandler {
     }
   }
 
-  #noteLast(data: Json | undefined): void {
-    if (!Array.isArray(data)) return
-    const last = data.at(-1) as StripeObject | undefined
-    if (last) this.#lastListed = last.id
+  #noteLast(path: string, result: JsonHash | ReadyPage): void {
+    const last = result instanceof ReadyPage ? result.lastId : lastIdOf(result.data)
+    if (last !== undefined) this.#lastListed.set(path, last)
   }
 
   #headers(request: IncomingMessage, received: Received): Record<string, string> {
@@ -192,6 +192,7 @@ export class RequestHandler {
       status: 0,
       startedAt: nowMs(),
       finishedAt: undefined,
+      rateLimitedReason: undefined,
       fault: undefined,
     }
     this.#state.journal.add(entry)
@@ -239,6 +240,7 @@ function finish(
     return
   }
   entry.status = answer.status
+  entry.rateLimitedReason = answer.headers['Stripe-Rate-Limited-Reason']
   if (fault?.kind === 'stall' || fault?.kind === 'reset-mid-body') {
     const body = Buffer.from(answer.body)
     response.writeHead(answer.status, { ...headers, 'Content-Type': 'application/json', 'Content-Length': body.length })
@@ -269,6 +271,10 @@ function pause(ms: number): Promise<void> | undefined {
 
 function nowMs(): number {
   return performance.timeOrigin + performance.now()
+}
+
+function lastIdOf(data: Json | undefined): string | undefined {
+  return Array.isArray(data) ? (data.at(-1) as StripeObject | undefined)?.id : undefined
 }
 
 function split(url: string): { path: string; query: string } {

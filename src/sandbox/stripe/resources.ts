@@ -2,7 +2,7 @@ import type { CollectionSpec } from './collection.ts'
 import { EVENT_HORIZON_SECONDS, matchesType } from './events.ts'
 import { missingResource } from './errors.ts'
 import { generateBalanceTransaction } from './generate/balance-transaction.ts'
-import { generateCharge } from './generate/charge.ts'
+import { chargeBytes, generateCharge } from './generate/charge.ts'
 import { generateCustomer } from './generate/customer.ts'
 import { generatePrice } from './generate/price.ts'
 import { generateRefund } from './generate/refund.ts'
@@ -125,6 +125,10 @@ export const RESOURCES: { readonly [K in ResourceName]: Resource } = {
     kind: 'charge',
     permission: 'charge',
     generate: generateCharge,
+    bytes: {
+      variant: (version) => (version < '2022-11-15' ? undefined : version < '2025-03-31' ? 1 : 0),
+      make: (plan, index, variant) => chargeBytes(plan, index, variant === 1),
+    },
     facts: (plan, index) => ({ customer: plan.customerOfCharge(index), payment_intent: index }),
     factsOf: (plan, charge) => ({
       customer: plan.ids.customers.decode(textOf(charge.customer) ?? ''),

@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Action } from './actions.ts'
 import { applyAction } from './actions.ts'
+import type { Behaviour } from './behaviour.ts'
+import { behaviourOf, DEFAULT_BEHAVIOUR } from './behaviour.ts'
 import { SandboxClock } from './clock.ts'
 import { handleControl } from './control.ts'
 import type { FaultRule } from './faults.ts'
@@ -31,7 +33,7 @@ export interface Latency {
   readonly latencyTailMs: number
 }
 
-export interface StripeSandboxOptions extends Partial<Latency> {
+export interface StripeSandboxOptions extends Partial<Latency>, Partial<Behaviour> {
   /** Same seed, same data. @defaultValue 1 */
   readonly seed?: string | number
   /** @defaultValue 127.0.0.1 */
@@ -56,8 +58,6 @@ export interface StripeSandboxOptions extends Partial<Latency> {
   readonly oauth?: OAuthOptions
   /** Rendered when a request names no version, and frozen into events. @defaultValue 2024-06-20 */
   readonly accountApiVersion?: string
-  /** Events show up within this many seconds, out of order at times. @defaultValue 0 */
-  readonly eventLagSeconds?: number
   /** Requests the journal remembers. @defaultValue 10000 */
   readonly journalCapacity?: number
   readonly faults?: readonly FaultRule[]
@@ -82,6 +82,8 @@ export interface StripeSandbox {
   apply(action: Action, mode?: Mode): StripeObject[]
   /** Reads or changes how slow answers are. */
   latency: Latency
+  /** What Stripe leaves open or does only now and then; members may be set at any time. */
+  readonly behaviour: Behaviour
   /** Back to the state after the start: no changes, faults, journal, and the first clock. */
   reset(): void
   /** Stops at once, open connections included. */
@@ -156,6 +158,8 @@ function createState(options: StripeSandboxOptions): SandboxState {
   const from = options.createdFrom ?? to - 730 * DAY
   if (!(from < to)) throw new RangeError('createdFrom must lie before createdTo')
   const counts = completeCounts(options.counts)
+  const firstBehaviour: Readonly<Behaviour> = { ...DEFAULT_BEHAVIOUR, ...behaviourOf(options) }
+  const behaviour: Behaviour = { ...firstBehaviour }
   const world = (mode: Mode) =>
     new World({
       mode,
@@ -170,7 +174,7 @@ function createState(options: StripeSandboxOptions): SandboxState {
         approxObjectBytes: options.approxObjectBytes ?? 0,
       }),
       accountVersion: accountApiVersion,
-      eventLagSeconds: options.eventLagSeconds ?? 0,
+      behaviour,
     })
   const worlds = { test: world('test'), live: world('live') }
   const { accountId } = worlds.test.plan
@@ -188,13 +192,14 @@ function createState(options: StripeSandboxOptions): SandboxState {
     clock,
     keys,
     journal: new Journal(options.journalCapacity ?? 10_000),
-    faults: new Faults(),
+    faults: new Faults(() => clock.nowMs()),
     limiter: new Limiter(firstLimits),
     oauth: new OAuthServer(keys, clock, String(seed), accountId, options.oauth ?? DEFAULT_OAUTH),
     idempotency: new IdempotencyStore(),
     world: worlds.test,
     worlds,
     latency: firstLatency,
+    behaviour,
     apply: (action, mode = 'test') => applyAction(worlds[mode], action),
     reset() {
       clock.reset()
@@ -205,6 +210,7 @@ function createState(options: StripeSandboxOptions): SandboxState {
       state.limiter.limits = firstLimits
       state.limiter.reset()
       state.latency = firstLatency
+      Object.assign(behaviour, firstBehaviour)
       state.oauth.reset()
       state.idempotency.reset()
     },

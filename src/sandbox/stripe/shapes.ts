@@ -1,4 +1,5 @@
-import type { Json, JsonHash, StripeObject } from './types.ts'
+import { planOfPrice } from './generate/price.ts'
+import type { ChildKind, Json, JsonHash, StripeObject } from './types.ts'
 import { hashOf } from './types.ts'
 import type { World } from './world.ts'
 
@@ -43,12 +44,12 @@ export function refundsList(charge: StripeObject, version: string, world: World)
   return nestedList(refunds, `/v1/charges/${charge.id}/refunds`)
 }
 
-function shapeSubscription(object: StripeObject, version: string): StripeObject {
+function shapeSubscription(object: StripeObject, version: string, world: World): StripeObject {
   const { billing_mode, managed_payments, billing_schedules, customer_account, status_details, ...common } = object
   const { current_period_start, current_period_end, discount, discounts, plan, quantity, ...always } = common
   const { billing_thresholds, ...rest } = always
   const items = hashOf(object.items)
-  const entries = (items.data as StripeObject[]).map((item) => shapeItem(item, version))
+  const entries = (items.data as StripeObject[]).map((item) => shapeItem(item, version, world))
   const basil = version >= '2025-03-31'
   return {
     ...rest,
@@ -69,14 +70,19 @@ function shapeSubscription(object: StripeObject, version: string): StripeObject 
   } as StripeObject
 }
 
-function shapeItem(item: StripeObject, version: string): StripeObject {
+/** An item shows its price as it is now; a deleted one as a stub. */
+function shapeItem(item: StripeObject, version: string, world: World): StripeObject {
   const { current_period_start, current_period_end, discounts, billing_thresholds, ...rest } = item
   const basil = version >= '2025-03-31'
+  const embedded = item.price as StripeObject
+  const changed = world.collections.prices.overlaid(embedded.id)
+  const price = changed ?? embedded
   return {
     ...rest,
+    ...(changed && changed.deleted !== true ? { plan: planOfPrice(changed) } : {}),
     ...(basil ? { current_period_end, current_period_start, discounts } : {}),
     ...(basil && version < '2025-05-28' ? {} : { billing_thresholds }),
-    price: shapePrice(item.price as StripeObject, version),
+    price: price.deleted === true ? { ...price } : shapePrice(price, version),
   } as StripeObject
 }
 
@@ -85,10 +91,15 @@ function shapeRefund(refund: StripeObject, version: string): StripeObject {
   return { ...refund, customer: undefined, customer_account: undefined, payment_method: undefined }
 }
 
+/** A balance transaction turns available when its moment has come, without anybody changing it. */
+export function settled(object: StripeObject, now: number): StripeObject {
+  if (object.object !== 'balance_transaction') return object
+  return { ...object, status: now >= Number(object.available_on) ? 'available' : 'pending' }
+}
+
 function shapeBalanceTransaction(object: StripeObject, version: string, world: World): StripeObject {
-  const status = world.clock.now() >= Number(object.available_on) ? 'available' : 'pending'
-  if (version >= '2026-03-25') return { ...object, status }
-  return { ...object, balance_type: undefined, status }
+  const current = settled(object, world.clock.now())
+  return version >= '2026-03-25' ? current : { ...current, balance_type: undefined }
 }
 
 function shapeCustomer(customer: StripeObject, version: string, world: World): StripeObject {
@@ -103,10 +114,14 @@ export function customerLists(customer: StripeObject, version: string, world: Wo
     .filter((subscription) => subscription.status !== 'canceled')
     .map((subscription) => shape(subscription, version, world))
   return {
-    sources: nestedList([], `/v1/customers/${customer.id}/sources`),
+    sources: nestedList(newest(customer.id, 'source', world), `/v1/customers/${customer.id}/sources`),
     subscriptions: nestedList(subscriptions, `/v1/customers/${customer.id}/subscriptions`),
-    tax_ids: nestedList([], `/v1/customers/${customer.id}/tax_ids`),
+    tax_ids: nestedList(newest(customer.id, 'tax_id', world), `/v1/customers/${customer.id}/tax_ids`),
   }
+}
+
+function newest(customer: string, kind: ChildKind, world: World): StripeObject[] {
+  return world.children(customer, kind).toReversed()
 }
 
 /** Usage records gave way to meters with basil; tiers have to be expanded; `inline` is the sandbox's own mark. */

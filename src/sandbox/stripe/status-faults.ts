@@ -2,7 +2,7 @@ import type { Answer } from './answer.ts'
 import { errorAnswer } from './answer.ts'
 import { StripeError } from './errors.ts'
 import type { Fault } from './faults.ts'
-import { lockTimeout, rateLimited } from './limits.ts'
+import { adviceHeaders, lockTimeout, rateLimited } from './limits.ts'
 
 const BAD_GATEWAY =
   '<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<center><h1>502 Bad Gateway</h1></center>\n</body>\n</html>\n'
@@ -17,10 +17,7 @@ const MESSAGES: Readonly<Record<number, { message: string; type: string; code?: 
 
 /** The answer of a scripted status. */
 export function statusAnswer(fault: Extract<Fault, { kind: 'status' }>): Answer {
-  const headers = {
-    ...(fault.shouldRetry === undefined ? {} : { 'Stripe-Should-Retry': String(fault.shouldRetry) }),
-    ...(fault.retryAfter === undefined ? {} : { 'Retry-After': String(fault.retryAfter) }),
-  }
+  const headers = adviceHeaders(fault.shouldRetry, fault.retryAfter)
   if (fault.html ?? fault.status === 502) {
     return { status: fault.status, body: BAD_GATEWAY, headers: { ...headers, 'Content-Type': 'text/html' } }
   }

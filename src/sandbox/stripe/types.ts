@@ -31,6 +31,10 @@ export const RESOURCE_NAMES = [
 ] as const
 export type ResourceName = (typeof RESOURCE_NAMES)[number]
 
+/** What hangs on a customer and has events of its own. */
+export const CHILD_KINDS = ['discount', 'source', 'tax_id'] as const
+export type ChildKind = (typeof CHILD_KINDS)[number]
+
 /** The resources that are generated; events exist only through mutations. */
 export type GeneratedName = Exclude<ResourceName, 'events'>
 

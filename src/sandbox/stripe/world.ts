@@ -1,15 +1,19 @@
+import type { Behaviour } from './behaviour.ts'
 import type { SandboxClock } from './clock.ts'
 import { Collection } from './collection.ts'
-import { mix } from './dice.ts'
-import type { EventCause, EventDelivery } from './events.ts'
+import { keyOf, mix } from './dice.ts'
+import type { EventCause, EventDelivery, EventParts } from './events.ts'
 import { eventObject, previousAttributes } from './events.ts'
 import { generateProduct } from './generate/price.ts'
 import { FIRST_ADDED_INDEX } from './ids.ts'
 import type { Plan } from './plan.ts'
 import { COLLECTION_SPECS } from './resources.ts'
-import { shape } from './shapes.ts'
-import type { Mode, ResourceName, StripeObject } from './types.ts'
+import { settled, shape } from './shapes.ts'
+import type { ChildKind, Mode, ResourceName, StripeObject } from './types.ts'
 import { RESOURCE_NAMES } from './types.ts'
+
+/** Apart from the salts of the resources' own lags. */
+const EVENT_SALT = 100
 
 export interface WorldOptions {
   readonly mode: Mode
@@ -17,8 +21,8 @@ export interface WorldOptions {
   readonly clock: SandboxClock
   /** The version that events are frozen in, and that requests without a version get. */
   readonly accountVersion: string
-  /** Events become visible up to this many seconds after they were made, not always in order. */
-  readonly eventLagSeconds: number
+  /** Shared with whoever changes it. */
+  readonly behaviour: Behaviour
 }
 
 /** All data of one mode. */
@@ -28,9 +32,12 @@ export class World {
   readonly clock: SandboxClock
   readonly accountVersion: string
   readonly collections: Readonly<Record<ResourceName, Collection>>
-  readonly #eventLagMs: number
+  readonly behaviour: Behaviour
+  readonly #lagKey: number
   readonly #deliveries = new Map<string, EventDelivery>()
   readonly #products = new Map<string, StripeObject>()
+  readonly #disputes = new Map<string, StripeObject>()
+  readonly #children = new Map<string, readonly StripeObject[]>()
   readonly #nextIndexes = new Map<string, number>()
 
   constructor(options: WorldOptions) {
@@ -38,21 +45,26 @@ export class World {
     this.plan = options.plan
     this.clock = options.clock
     this.accountVersion = options.accountVersion
-    this.#eventLagMs = options.eventLagSeconds * 1000
+    this.behaviour = options.behaviour
+    this.#lagKey = keyOf(options.plan.options.seed, options.mode, 'lag')
     this.collections = Object.fromEntries(
-      RESOURCE_NAMES.map((name) => [name, new Collection(COLLECTION_SPECS[name], options.plan)]),
+      RESOURCE_NAMES.map((name, salt) => {
+        const lagMs = (index: number) => (name === 'events' ? 0 : this.#lagMs('objectLagSeconds', index, salt))
+        return [name, new Collection(COLLECTION_SPECS[name], options.plan, lagMs)]
+      }),
     ) as Record<ResourceName, Collection>
   }
 
   /** The object in the superset of all versions; a deleted customer or price is a stub with `deleted: true`. */
   find(name: ResourceName, id: string): StripeObject | undefined {
-    return this.collections[name].find(id)
+    const object = this.collections[name].find(id)
+    return object && settled(object, this.clock.now())
   }
 
   /** Every object, newest first, hidden and deleted ones too: the truth to compare a client's copy with. */
   *all(name: ResourceName): Generator<StripeObject> {
     const collection = this.collections[name]
-    for (const row of collection.older(-Infinity, Infinity)) yield collection.object(row)
+    for (const row of collection.older(-Infinity, Infinity)) yield settled(collection.object(row), this.clock.now())
   }
 
   /** The refunds of a charge, newest first. */
@@ -81,20 +93,40 @@ export class World {
     this.#products.set(product.id, product)
   }
 
+  /** The dispute of a charge, if there is one. Generated charges may be `disputed` without it. */
+  disputeOf(charge: string): StripeObject | undefined {
+    return this.#disputes.get(charge)
+  }
+
+  setDispute(dispute: StripeObject): void {
+    this.#disputes.set(String(dispute.charge), dispute)
+  }
+
+  /** The children of a customer that scripts added, oldest first. */
+  children(customer: string, kind: ChildKind): readonly StripeObject[] {
+    return this.#children.get(`${customer} ${kind}`) ?? []
+  }
+
+  setChildren(customer: string, kind: ChildKind, children: readonly StripeObject[]): void {
+    this.#children.set(`${customer} ${kind}`, children)
+  }
+
   /** A new id of something that has no list of its own: an item, a payment intent, a product. */
-  nextId(kind: 'items' | 'paymentIntents' | 'paymentMethods' | 'invoices' | 'products'): string {
+  nextId(kind: Exclude<keyof Plan['ids'], ResourceName>): string {
     const index = this.#nextIndexes.get(kind) ?? FIRST_ADDED_INDEX
     this.#nextIndexes.set(kind, index + 1)
     return this.plan.ids[kind].encode(index)
   }
 
-  /** Makes an event whose snapshot is frozen in the account's version, now. `before` gives `previous_attributes`. */
+  /**
+   * Makes an event whose snapshot is frozen in the account's version, now, and sometimes a second one that tells the
+   * same. `before` gives the `previous_attributes` of `*.updated` events; the others have none.
+   */
   emit(type: string, after: StripeObject, cause: EventCause, before?: StripeObject): StripeObject {
-    const events = this.collections.events
     const snapshot = structuredClone(shape(after, this.accountVersion, this))
-    const previous = before && previousAttributes(shape(before, this.accountVersion, this), snapshot)
-    const event = eventObject({
-      id: events.nextId(),
+    const told = type.endsWith('.updated') ? before : undefined
+    const previous = told && previousAttributes(shape(told, this.accountVersion, this), snapshot)
+    const parts = {
       apiVersion: this.accountVersion,
       created: this.clock.now(),
       livemode: this.plan.livemode,
@@ -102,11 +134,25 @@ export class World {
       object: snapshot,
       previous: previous && structuredClone(previous),
       cause,
-    })
-    const lag = this.#eventLagMs === 0 ? 0 : mix(this.#eventLagMs, events.added().length, 3) % (this.#eventLagMs + 1)
+    }
+    const event = this.#addEvent(parts)
+    const draw = mix(this.#lagKey, this.collections.events.added().length, EVENT_SALT + 1) % 10_000
+    if (draw < this.behaviour.eventRepeatPercent * 100) this.#addEvent(parts)
+    return event
+  }
+
+  #addEvent(parts: Omit<EventParts, 'id'>): StripeObject {
+    const { events } = this.collections
+    const event = eventObject({ id: events.nextId(), ...parts })
+    const lag = this.#lagMs('eventLagSeconds', events.added().length, EVENT_SALT)
     this.#deliveries.set(event.id, { visibleAtMs: this.clock.nowMs() + lag, delivered: true })
     events.add(event)
     return event
+  }
+
+  #lagMs(name: 'objectLagSeconds' | 'eventLagSeconds', index: number, salt: number): number {
+    const most = this.behaviour[name] * 1000
+    return most === 0 ? 0 : mix(this.#lagKey, index, salt) % (most + 1)
   }
 
   delivery(event: string): EventDelivery | undefined {
@@ -118,6 +164,8 @@ export class World {
     for (const collection of Object.values(this.collections)) collection.reset()
     this.#deliveries.clear()
     this.#products.clear()
+    this.#disputes.clear()
+    this.#children.clear()
     this.#nextIndexes.clear()
   }
 

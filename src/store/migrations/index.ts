@@ -1,5 +1,6 @@
 import type { Migration } from '../sql/migrate.ts'
 import { initialSchema } from './0001-initial-schema.ts'
+import { runEngine } from './0002-run-engine.ts'
 
 /** In order; the numbers count from 1. */
-export const MIGRATIONS: readonly Migration[] = [initialSchema]
+export const MIGRATIONS: readonly Migration[] = [initialSchema, runEngine]

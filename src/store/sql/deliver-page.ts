@@ -1,9 +1,11 @@
 import { CompiledQuery } from 'kysely'
-import type { DeliverRequest, DeliverResult, RecordTarget } from '../store.ts'
+import type { DeliverRequest, DeliverResult } from '../store.ts'
 import { chunksOf } from './chunks.ts'
+import { findEarlierDeliveries } from './earlier-deliveries.ts'
 import { planPage } from './plan-page.ts'
-import type { DeliveryRow, ObjectRow, StoredObject } from './plan-page.ts'
+import type { DeliveryRow, ObjectRow, PagePlan, StoredObject } from './plan-page.ts'
 import type { QueryTexts } from './query-texts.ts'
+import { ensureRecordSet, noteRun } from './record-sets.ts'
 import type { Database, DeliveryTable, ObjectTable } from './tables.ts'
 
 const OBJECT_COLUMNS = [
@@ -15,6 +17,8 @@ const OBJECT_COLUMNS = [
   'content_hash',
   'observed_at',
   'deleted',
+  'created_at',
+  'revisit_at',
 ] as const satisfies readonly (keyof ObjectTable)[]
 
 const DELIVERY_COLUMNS = [
@@ -26,47 +30,32 @@ const DELIVERY_COLUMNS = [
   'observed_at',
   'body',
   'mapped',
+  'replaced_run_no',
+  'replaced_sequence',
 ] as const satisfies readonly (keyof DeliveryTable)[]
 
 /** `RecordStore.deliver`, inside a transaction. The one hot path of the store: its statements are compiled once per row count. */
 export async function deliverPage(db: Database, texts: QueryTexts, request: DeliverRequest): Promise<DeliverResult> {
-  const recordSetNo = await ensureRecordSet(db, request.target)
+  const recordSetNo = await ensureRecordSet(db, texts, request.target)
   const stored = await selectObjects(db, texts, request, recordSetNo)
-  const plan = planPage(request, recordSetNo, stored)
-  if (plan.deliveries.length > 0) await noteRun(db, recordSetNo, request.runNo)
+  const plan = await planWithoutRepeats(db, texts, request, recordSetNo, stored)
+  if (plan.deliveries.length > 0) await noteRun(db, texts, recordSetNo, request.runNo, request.observedAt)
   await insertDeliveries(db, texts, plan.deliveries)
   await upsertObjects(db, texts, plan.objects)
   await touchObjects(db, texts, request, recordSetNo, plan.confirmed)
   return plan.result
 }
 
-async function ensureRecordSet(db: Database, target: RecordTarget): Promise<number> {
-  const select = db
-    .selectFrom('record_sets')
-    .select('no')
-    .where('data_set_no', '=', target.dataSetNo)
-    .where('connection_spec_id', '=', target.connectionSpecId)
-    .where('resource_path', '=', target.resourcePath)
-  const known = await select.executeTakeFirst()
-  if (known) return known.no
-  await db
-    .insertInto('record_sets')
-    .values({
-      data_set_no: target.dataSetNo,
-      connection_spec_id: target.connectionSpecId,
-      resource_path: target.resourcePath,
-    })
-    .onConflict((conflict) => conflict.columns(['data_set_no', 'connection_spec_id', 'resource_path']).doNothing())
-    .execute()
-  return (await select.executeTakeFirstOrThrow()).no
-}
-
-async function noteRun(db: Database, recordSetNo: number, runNo: number): Promise<void> {
-  await db
-    .insertInto('record_set_runs')
-    .values({ record_set_no: recordSetNo, run_no: runNo })
-    .onConflict((conflict) => conflict.columns(['record_set_no', 'run_no']).doNothing())
-    .execute()
+async function planWithoutRepeats(
+  db: Database,
+  texts: QueryTexts,
+  request: DeliverRequest,
+  recordSetNo: number,
+  stored: ReadonlyMap<string, StoredObject>,
+): Promise<PagePlan> {
+  const plan = planPage(request, recordSetNo, stored)
+  const delivered = await findEarlierDeliveries(db, texts, request, recordSetNo, plan.replaced)
+  return delivered.size === 0 ? plan : planPage(request, recordSetNo, stored, delivered)
 }
 
 async function selectObjects(
@@ -82,7 +71,7 @@ async function selectObjects(
     const text = texts.get('select objects', chunk.length, (count) =>
       db
         .selectFrom('objects')
-        .select(['object_id', 'run_no', 'content_hash', 'observed_at', 'deleted'])
+        .select(['object_id', 'run_no', 'sequence', 'content_hash', 'observed_at', 'deleted'])
         .where('data_set_no', '=', 0)
         .where('record_set_no', '=', 0)
         .where('object_id', 'in', Array<string>(count).fill(''))
@@ -131,6 +120,8 @@ async function upsertObjects(db: Database, texts: QueryTexts, rows: readonly Obj
               content_hash: eb.ref('excluded.content_hash'),
               observed_at: eb.ref('excluded.observed_at'),
               deleted: eb.ref('excluded.deleted'),
+              created_at: eb.ref('excluded.created_at'),
+              revisit_at: eb.ref('excluded.revisit_at'),
             }))
             .whereRef('excluded.observed_at', '>=', 'objects.observed_at'),
         )

@@ -48,6 +48,7 @@ const COPIED_MEMBERS: Record<EntityKind, readonly CopiedMember[]> = {
     { column: 'created_at', type: 'number', path: ['createdDate'] },
     { column: 'updated_at', type: 'number', path: ['createdDate'] },
   ],
+  audits: [STATE, { column: 'parent_id', type: 'text', path: ['flowId'] }, CREATED_AT, UPDATED_AT],
   connectionSpecs: [CREATED_AT, UPDATED_AT],
   flowSpecs: [CREATED_AT, UPDATED_AT],
 }

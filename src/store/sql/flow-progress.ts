@@ -9,6 +9,7 @@ export function createFlowProgressStore(db: Database): FlowProgressStore {
         next_due_at: progress.nextDueAt,
         position: progress.position,
         change_position: progress.changePosition,
+        newest_created: progress.newestCreated,
       }
       await db
         .insertInto('flow_progress')
@@ -56,5 +57,6 @@ function fromRow(row: Selectable<FlowProgressTable>): FlowProgress {
     nextDueAt: row.next_due_at,
     position: row.position,
     changePosition: row.change_position,
+    newestCreated: row.newest_created,
   }
 }

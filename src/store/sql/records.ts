@@ -2,12 +2,15 @@ import type { DeliveredRecord, RecordStore } from '../store.ts'
 import { atomically } from './atomically.ts'
 import { chunksOf } from './chunks.ts'
 import { deliverPage } from './deliver-page.ts'
+import { createObjectQueries } from './object-queries.ts'
 import type { DeliveryRow } from './plan-page.ts'
 import type { QueryTexts } from './query-texts.ts'
 import type { Database } from './tables.ts'
 
 export function createRecordStore(db: Database, texts: QueryTexts): RecordStore {
   return {
+    ...createObjectQueries(db, texts),
+
     deliver(request) {
       return atomically(db, (db) => deliverPage(db, texts, request))
     },
@@ -153,7 +156,9 @@ const DELIVERED_COLUMNS = [
   'deliveries.mapped',
 ] as const
 
-function toDeliveredRecord(row: Omit<DeliveryRow, 'record_set_no'> & { resource_path: string }): DeliveredRecord {
+function toDeliveredRecord(
+  row: Omit<DeliveryRow, 'record_set_no' | 'replaced_run_no' | 'replaced_sequence'> & { resource_path: string },
+): DeliveredRecord {
   return {
     runNo: row.run_no,
     sequence: row.sequence,

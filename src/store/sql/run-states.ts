@@ -1,8 +1,10 @@
 import type { Selectable } from 'kysely'
+import { CompiledQuery } from 'kysely'
 import type { RunState, RunStateStore } from '../store.ts'
+import type { QueryTexts } from './query-texts.ts'
 import type { Database, RunStateTable } from './tables.ts'
 
-export function createRunStateStore(db: Database): RunStateStore {
+export function createRunStateStore(db: Database, texts: QueryTexts): RunStateStore {
   return {
     async insert(state) {
       await db.insertInto('run_states').values(toRow(state)).execute()
@@ -15,7 +17,11 @@ export function createRunStateStore(db: Database): RunStateStore {
 
     async save(state) {
       const { run_no, ...columns } = toRow(state)
-      await db.updateTable('run_states').set(columns).where('run_no', '=', run_no).execute()
+      // Part of every commit of a run, so compiled once.
+      const text = texts.get('save run state', 1, () =>
+        db.updateTable('run_states').set(columns).where('run_no', '=', run_no).compile(),
+      )
+      await db.executeQuery(CompiledQuery.raw(text, [...Object.values(columns), run_no]))
     },
 
     async runnable(now, busyFlows, limit) {

@@ -1,4 +1,5 @@
 import type { StoreScope } from '../store.ts'
+import { createAuditStore } from './audits.ts'
 import { createClientStore } from './clients.ts'
 import type { StoreDialect } from './dialect.ts'
 import { createEntityStore } from './entities.ts'
@@ -14,8 +15,9 @@ export function createScope(db: Database, dialect: StoreDialect, texts: QueryTex
   return {
     entities: createEntityStore(db, dialect),
     progress: createFlowProgressStore(db),
-    runs: createRunStateStore(db),
+    runs: createRunStateStore(db, texts),
     records: createRecordStore(db, texts),
+    audits: createAuditStore(db),
     clients: createClientStore(db),
     settings: createSettingStore(db),
   }

@@ -1,5 +1,5 @@
 import type { Generated, Kysely } from 'kysely'
-import type { EntityKind, RecordOperation, RunStatus } from '../store.ts'
+import type { AuditFindingKind, EntityKind, RecordOperation, RunStatus } from '../store.ts'
 
 /** The tables as the newest migration leaves them. Times are milliseconds since the epoch, flags are 0 or 1. */
 export interface Tables {
@@ -13,6 +13,7 @@ export interface Tables {
   deliveries: DeliveryTable
   refused_records: RefusedRecordTable
   page_ends: PageEndTable
+  audit_findings: AuditFindingTable
   api_clients: ApiClientTable
   sandboxes: SandboxTable
   settings: SettingTable
@@ -48,6 +49,8 @@ export interface FlowProgressTable {
   next_due_at: number | null
   position: number | null
   change_position: string | null
+  /** Unix seconds. */
+  newest_created: number | null
 }
 
 export interface RunStateTable {
@@ -71,9 +74,14 @@ export interface RecordSetTable {
 export interface RecordSetRunTable {
   record_set_no: number
   run_no: number
+  /** The oldest observation that the run has delivered; null for a run that began before this was kept. */
+  first_observed_at: number | null
 }
 
-/** The newest version of every object. Its body is the delivery (`run_no`, `sequence`). */
+/**
+ * The newest version of every object. Its body is the delivery (`run_no`, `sequence`); sequence 0 is the tombstone of an object
+ * that was never delivered.
+ */
 export interface ObjectTable {
   data_set_no: number
   object_id: string
@@ -84,6 +92,10 @@ export interface ObjectTable {
   /** The newest observation, also when it brought nothing new. */
   observed_at: number
   deleted: number
+  /** Unix seconds. */
+  created_at: number | null
+  /** Unix seconds. */
+  revisit_at: number | null
 }
 
 /** Append-only. */
@@ -96,6 +108,9 @@ export interface DeliveryTable {
   observed_at: number
   body: string | null
   mapped: string | null
+  /** The version that this one replaced: a delivery of another run, or null. */
+  replaced_run_no: number | null
+  replaced_sequence: number | null
 }
 
 export interface RefusedRecordTable {
@@ -111,6 +126,13 @@ export interface PageEndTable {
   after_sequence: number
   page_limit: number
   end_sequence: number
+}
+
+export interface AuditFindingTable {
+  audit_no: number
+  number: number
+  kind: AuditFindingKind
+  object_id: string
 }
 
 export interface ApiClientTable {

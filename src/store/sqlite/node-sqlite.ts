@@ -7,6 +7,7 @@ import type {
   SqliteStatement as KyselySqliteStatement,
 } from 'kysely'
 import { SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { withClearErrors } from './clear-error.ts'
 
 /** So long work on the store may go on before everything else in the process gets a turn. */
 const MAX_HOLD_MS = 10
@@ -26,11 +27,14 @@ export function createNodeSqliteDialect(database: DatabaseSync): Dialect {
 
 class NodeSqliteDriver extends SqliteDriver {
   readonly #database: DatabaseSync
+  readonly #preparing: PreparingDatabase
   #yieldedAt = 0
 
   constructor(database: DatabaseSync) {
-    super({ database: new PreparingDatabase(database) })
+    const preparing = new PreparingDatabase(database)
+    super({ database: preparing })
     this.#database = database
+    this.#preparing = preparing
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
@@ -43,13 +47,26 @@ class NodeSqliteDriver extends SqliteDriver {
     return connection
   }
 
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.beginTransaction(connection)
+    this.#preparing.needsTransaction = true
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.commitTransaction(connection)
+    this.#preparing.needsTransaction = false
+  }
+
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    this.#preparing.needsTransaction = false
     // After some errors, a full disk for one, SQLite has rolled back by itself.
     if (this.#database.isTransaction) await super.rollbackTransaction(connection)
   }
 }
 
 class PreparingDatabase implements KyselySqliteDatabase {
+  /** True while a transaction is open: what runs after SQLite has rolled it back by itself would be kept on its own. */
+  needsTransaction = false
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, PreparedStatement>()
 
@@ -58,7 +75,11 @@ class PreparingDatabase implements KyselySqliteDatabase {
   }
 
   prepare(sql: string): KyselySqliteStatement {
-    const statement = this.#statements.get(sql) ?? new PreparedStatement(this.#database.prepare(sql))
+    if (this.needsTransaction && !this.#database.isTransaction) {
+      throw new Error('The transaction was rolled back after an earlier error, nothing more can be done in it.')
+    }
+    const statement =
+      this.#statements.get(sql) ?? new PreparedStatement(withClearErrors(() => this.#database.prepare(sql)))
     this.#statements.delete(sql)
     this.#statements.set(sql, statement)
     if (this.#statements.size > PREPARED_STATEMENTS) {
@@ -86,11 +107,11 @@ class PreparedStatement implements KyselySqliteStatement {
   }
 
   all(parameters: readonly unknown[]): unknown[] {
-    return this.#statement.all(...(parameters as SQLInputValue[]))
+    return withClearErrors(() => this.#statement.all(...(parameters as SQLInputValue[])))
   }
 
   run(parameters: readonly unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
-    return this.#statement.run(...(parameters as SQLInputValue[]))
+    return withClearErrors(() => this.#statement.run(...(parameters as SQLInputValue[])))
   }
 
   iterate(parameters: readonly unknown[]): IterableIterator<unknown> {

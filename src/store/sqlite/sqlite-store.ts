@@ -25,6 +25,9 @@ export interface SqliteStoreOptions {
 
 const FILE_NAME = 'host.db'
 
+/** A wait for a tool that has the file locked holds up the whole process, so there is next to none. */
+const BUSY_TIMEOUT_MS = 20
+
 const DIALECT: StoreDialect = {
   json: sqliteJson,
   schema: {
@@ -47,6 +50,7 @@ export async function openSqliteStore({
     database.exec(PRAGMAS)
     const db = new Kysely<Tables>({ dialect: createNodeSqliteDialect(database) })
     await migrate(db, DIALECT, { now: () => clock.now(), logger })
+    database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`)
     return createStore(db, lock)
   } catch (error) {
     database?.close()
@@ -56,8 +60,8 @@ export async function openSqliteStore({
 }
 
 /**
- * `page_size` comes first: it cannot change once there is a table. Pages of 8 KB hold a few records each. A wait for another
- * process (only a tool can have the file open) holds up the whole host, hence the short `busy_timeout`, in milliseconds.
+ * `page_size` comes first: it cannot change once there is a table. Pages of 8 KB hold a few records each. While the store
+ * opens, it waits up to `busy_timeout` milliseconds for a tool that has the file open.
  * The log may grow to 8000 pages, 64 MB, before it is copied back: pages written many times are then copied once.
  */
 const PRAGMAS = `

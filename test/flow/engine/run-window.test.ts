@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { planRun } from '../../../src/flow/engine/checkpoint.ts'
+import { listWindow, newCheckpoint, prepare, type ListPlan } from '../../../src/flow/engine/plan-run.ts'
 import { positionAfterRun, windowOf } from '../../../src/flow/engine/run-window.ts'
 import { parseUnixTime } from '../../../src/flow/engine/unix-time.ts'
 import { backoffMs } from '../../../src/flow/engine/backoff.ts'
@@ -12,46 +12,52 @@ function schedule(backfill: boolean): Schedule {
   return { startTime: START, frequency: 'hour', stepMs: 3_600_000, backfill }
 }
 
+/** A plan over a window, first run or the continuation of one. */
+function plan(window: { start: number; end: number }, more: Partial<ListPlan> = {}): ListPlan {
+  const unknown = { newestCreated: null, changes: null, relist: null, due: [], notes: [] }
+  return { window, resource, beginning: 0, continues: false, ...unknown, ...more }
+}
+
+function rangesOf(listPlan: ListPlan) {
+  const { window } = listPlan
+  return prepare(newCheckpoint({ sourceName: 'stripe', now: NOW, window }), listPlan).ranges
+}
+
 const resource = { resourcePath: 'charges', passes: ['active', 'inactive'], overlapSeconds: 120, builtInSchema: {} }
 
 describe('the window of a run', () => {
   test('begins at the beginning of time for a first run with backfill and ends now', () => {
-    const { window, continues } = windowOf({ params: {}, schedule: schedule(true), position: null, now: NOW })
+    const window = windowOf({ params: {}, schedule: schedule(true), position: null, now: NOW })
     expect(window).toEqual({ start: 0, end: NOW })
-    expect(continues).toBe(false)
   })
 
   test('begins at the start time for a first run without backfill', () => {
-    const { window } = windowOf({ params: {}, schedule: schedule(false), position: null, now: NOW })
+    const window = windowOf({ params: {}, schedule: schedule(false), position: null, now: NOW })
     expect(window).toEqual({ start: START, end: NOW })
   })
 
   test('begins exactly where the last good window ended', () => {
     const position = NOW - 3_600_000
-    const { window, continues } = windowOf({ params: {}, schedule: schedule(true), position, now: NOW })
+    const window = windowOf({ params: {}, schedule: schedule(true), position, now: NOW })
     expect(window).toEqual({ start: position, end: NOW })
-    expect(continues).toBe(true)
   })
 
   test('is what the params name, in seconds or milliseconds', () => {
     const params = { windowStartTime: '1751000000', windowEndTime: 1_752_000_000_000 }
-    const { window, continues } = windowOf({ params, schedule: schedule(true), position: START, now: NOW })
+    const window = windowOf({ params, schedule: schedule(true), position: START, now: NOW })
     expect(window).toEqual({ start: 1_751_000_000_000, end: 1_752_000_000_000 })
-    expect(continues).toBe(false)
   })
 
   test('never reaches into the future', () => {
     const params = { windowEndTime: 16_515_859_567 }
-    const { window } = windowOf({ params, schedule: schedule(true), position: null, now: NOW })
+    const window = windowOf({ params, schedule: schedule(true), position: null, now: NOW })
     expect(window.end).toBe(NOW)
   })
 
   test('is empty when it starts in the future', () => {
     const params = { windowStartTime: 16_515_859_567 }
-    const { window } = windowOf({ params, schedule: schedule(true), position: null, now: NOW })
-    expect(planRun({ batchId: 'B', sourceName: 'stripe', now: NOW, window, resource, overlap: false }).ranges).toEqual(
-      [],
-    )
+    const window = windowOf({ params, schedule: schedule(true), position: null, now: NOW })
+    expect(rangesOf(plan(window))).toEqual([])
   })
 })
 
@@ -73,47 +79,64 @@ describe('the position of a flow', () => {
 
 describe('the plan of a run', () => {
   test('has one range for each list pass', () => {
-    const { ranges } = planRun({
-      batchId: 'B',
-      sourceName: 'stripe',
-      now: NOW,
-      window: { start: 0, end: NOW },
-      resource,
-      overlap: false,
-    })
-    expect(ranges.map((range) => range.pass)).toEqual(['active', 'inactive'])
+    expect(rangesOf(plan({ start: 0, end: NOW })).map(({ pass }) => pass)).toEqual(['active', 'inactive'])
   })
 
   test('takes an object of the second in which the window ends, when that second began before the end', () => {
-    const { ranges } = planRun({
-      batchId: 'B',
-      sourceName: 'stripe',
-      now: NOW,
-      window: { start: 0, end: NOW },
-      resource,
-      overlap: false,
-    })
-    expect(ranges[0]?.created).toEqual({ from: null, to: 1_760_000_001 })
+    expect(listWindow(plan({ start: 0, end: NOW }))).toEqual({ from: null, to: 1_760_000_001 })
   })
 
   test('leaves nothing between two windows that meet and shares nothing', () => {
-    const first = planRun({
-      batchId: 'B',
-      sourceName: 'stripe',
-      now: NOW,
-      window: { start: 0, end: NOW },
-      resource,
-      overlap: false,
-    })
-    const window = { start: NOW, end: NOW + 60_000 }
-    const second = planRun({ batchId: 'B', sourceName: 'stripe', now: NOW, window, resource, overlap: false })
-    expect(second.ranges[0]?.created.from).toBe(first.ranges[0]?.created.to)
+    const first = listWindow(plan({ start: 0, end: NOW }))
+    const second = listWindow(plan({ start: NOW, end: NOW + 60_000 }))
+    expect(second.from).toBe(first.to)
   })
 
   test('re-reads the time in which objects may have become visible late', () => {
     const window = { start: NOW, end: NOW + 60_000 }
-    const { ranges } = planRun({ batchId: 'B', sourceName: 'stripe', now: NOW, window, resource, overlap: true })
-    expect(ranges[0]?.created.from).toBe(1_760_000_001 - 120)
+    expect(listWindow(plan(window, { continues: true })).from).toBe(1_760_000_001 - 120)
+  })
+
+  test('re-reads from the newest object seen when the clock of the source is behind', () => {
+    const window = { start: NOW, end: NOW + 60_000 }
+    const divisible = { ...resource, divisible: true }
+    const newestCreated = 1_750_000_000
+    const created = listWindow(plan(window, { continues: true, resource: divisible, newestCreated }))
+    expect(created.from).toBe(newestCreated - 120)
+  })
+
+  test('never reaches before the beginning of the flow', () => {
+    const window = { start: NOW, end: NOW + 60_000 }
+    expect(listWindow(plan(window, { continues: true, beginning: NOW - 1000 })).from).toBe(1_760_000_000)
+  })
+
+  test('lists everything since the beginning of the flow when changes were missed', () => {
+    const relist = { reason: 'gap', changesMissedSince: 0, observedFrom: 0, lookedAtUpTo: null, done: false }
+    const window = { start: NOW, end: NOW + 60_000 }
+    expect(listWindow(plan(window, { continues: true, relist }))).toEqual({ from: null, to: 1_760_000_061 })
+  })
+
+  test('looks again at objects that are due, those close together in one range', () => {
+    const window = { start: NOW, end: NOW + 60_000 }
+    const due = [1_700_000_100, 1_700_000_000, 1_700_000_030, 1_760_000_030].map((createdAt) => ({
+      objectId: `txn_${createdAt}`,
+      createdAt,
+    }))
+    const ranges = rangesOf(plan(window, { due, resource: { ...resource, passes: ['all'] } }))
+    expect(ranges.map(({ created }) => created)).toEqual([
+      { from: 1_760_000_001, to: 1_760_000_061 },
+      { from: 1_700_000_000, to: 1_700_000_031 },
+      { from: 1_700_000_100, to: 1_700_000_101 },
+    ])
+  })
+
+  test('makes at most fifty ranges of objects that are due, however far apart', () => {
+    const due = Array.from({ length: 1000 }, (_, index) => ({ objectId: `txn_${index}`, createdAt: index * 86_400 }))
+    const ranges = rangesOf(plan({ start: NOW, end: NOW }, { due, resource: { ...resource, passes: ['all'] } }))
+    expect(ranges.length).toBeLessThanOrEqual(50)
+    for (const { createdAt } of due) {
+      expect(ranges.filter(({ created }) => created.from! <= createdAt && createdAt < created.to!)).toHaveLength(1)
+    }
   })
 })
 

@@ -16,7 +16,7 @@ export function generatePrice(plan: Plan, index: number): StripeObject {
     object: 'price',
     active: plan.isPriceActive(index),
     billing_scheme: tiered ? 'tiered' : 'per_unit',
-    created: plan.timelines.prices.createdAt(index),
+    created: plan.createdOfPrice(index),
     currency: plan.currencyOfPrice(index),
     custom_unit_amount: null,
     livemode: plan.livemode,

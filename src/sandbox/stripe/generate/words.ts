@@ -1,4 +1,5 @@
 import type { Dice } from '../dice.ts'
+import { asBytes } from '../serialize.ts'
 import type { JsonHash } from '../types.ts'
 
 const FIRST = ['Ada', 'Björn', 'Chloé', 'Dilnoza', 'Emeka', 'Fatıma', 'Grace', '花子', '민준', 'Ольга', 'Zoë', 'Niamh']
@@ -54,6 +55,29 @@ export function pickAddress(dice: Dice): JsonHash {
 export function emptyAddress(): JsonHash {
   return { city: null, country: null, line1: null, line2: null, postal_code: null, state: null }
 }
+
+const FIRST_BYTES = FIRST.map(asBytes)
+const LAST_BYTES = LAST.map(asBytes)
+const CITIES_BYTES = CITIES.map(asBytes)
+
+/** `pickName`, one character per byte of UTF-8. */
+export function nameBytes(dice: Dice): string {
+  return `${dice.pick(FIRST_BYTES)} ${dice.pick(LAST_BYTES)}`
+}
+
+/** The JSON text of `pickAddress`, or of an empty one without dice, one character per byte of UTF-8. */
+export function addressBytes(dice: Dice | undefined): string {
+  if (!dice) return EMPTY_ADDRESS
+  const place = dice.below(CITIES.length)
+  const line1 = 1 + dice.below(300)
+  const line2 = dice.chance(20) ? `"Floor ${dice.below(40)}"` : 'null'
+  return (
+    `{"city":"${CITIES_BYTES[place]}","country":"${COUNTRIES[place]}","line1":"${line1} Main Street","line2":${line2},` +
+    `"postal_code":"${10_000 + dice.below(89_999)}","state":null}`
+  )
+}
+
+const EMPTY_ADDRESS = JSON.stringify(emptyAddress())
 
 /** Metadata as accounts really have it: mostly small, sometimes none, sometimes Unicode or a 500-character value. */
 export function pickMetadata(dice: Dice): JsonHash {

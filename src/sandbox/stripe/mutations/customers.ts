@@ -57,11 +57,11 @@ export const customerMutations: Mutations = {
     run(context, _params, customer) {
       const { world, cause } = context
       const stub: StripeObject = { id: customer.id, object: 'customer', deleted: true }
+      world.emit('customer.deleted', customer, cause)
+      world.collections.customers.replace(stub)
       for (const subscription of world.subscriptionsOf(customer.id)) {
         if (subscription.status !== 'canceled') cancelSubscription(context, subscription)
       }
-      world.emit('customer.deleted', customer, cause)
-      world.collections.customers.replace(stub)
       return stub
     },
   },

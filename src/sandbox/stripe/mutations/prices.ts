@@ -1,8 +1,10 @@
 import { missingResource, StripeError } from '../errors.ts'
+import { same } from '../events.ts'
+import { planOfPrice } from '../generate/price.ts'
 import type { ParamSchema, ValidParams } from '../parameters.ts'
 import type { StripeObject } from '../types.ts'
 import type { MutationContext, Mutations } from './mutation.ts'
-import { fieldUpdate, mergeMetadata, WRITE_PARAMS } from './mutation.ts'
+import { mergeMetadata, withFields, WRITE_PARAMS } from './mutation.ts'
 
 /** What `POST /v1/prices` and `price_data` have in common. */
 export const PRICE_PARAMS = {
@@ -23,7 +25,7 @@ export const PRICE_PARAMS = {
 
 /** Inline prices are made through `price_data`; no list shows them. */
 export function createPrice(context: MutationContext, params: ValidParams, inline: boolean): StripeObject {
-  const { world, cause } = context
+  const { world } = context
   const { prices } = world.collections
   const recurring = params.recurring as ValidParams | undefined
   const decimal = (params.unit_amount_decimal as string | undefined) ?? String(params.unit_amount ?? 0)
@@ -60,8 +62,26 @@ export function createPrice(context: MutationContext, params: ValidParams, inlin
     ...(inline ? { inline: true } : {}),
   }
   prices.add(price)
-  world.emit('price.created', price, cause)
+  emitPrice(context, 'created', price)
   return price
+}
+
+/** A recurring price is a plan too, and the events of both tell of it. */
+function emitPrice(
+  { world, cause }: MutationContext,
+  change: string,
+  price: StripeObject,
+  before?: StripeObject,
+): void {
+  world.emit(`price.${change}`, price, cause, before)
+  if (price.recurring !== null) {
+    world.emit(
+      `plan.${change}`,
+      planOfPrice(price) as StripeObject,
+      cause,
+      before && (planOfPrice(before) as StripeObject),
+    )
+  }
 }
 
 function productOf({ world }: MutationContext, params: ValidParams): string {
@@ -85,6 +105,21 @@ function productOf({ world }: MutationContext, params: ValidParams): string {
   return product.id
 }
 
+const UPDATE_FIELDS = {
+  active: { kind: 'boolean' },
+  lookup_key: { kind: 'text', unsettable: true },
+  nickname: { kind: 'text', unsettable: true },
+  tax_behavior: { kind: 'choice', of: ['unspecified', 'exclusive', 'inclusive'] },
+} as const satisfies ParamSchema
+
+/** Stores a new state of a price and tells it; nothing happens when nothing changed. */
+export function updatePrice(context: MutationContext, before: StripeObject, after: StripeObject): StripeObject {
+  if (same(before, after)) return before
+  context.world.collections.prices.replace(after)
+  emitPrice(context, 'updated', after, before)
+  return after
+}
+
 export const priceMutations: Mutations = {
   create: {
     params: {
@@ -97,18 +132,17 @@ export const priceMutations: Mutations = {
     },
     run: (context, params) => createPrice(context, params, false),
   },
-  update: fieldUpdate('prices', 'price.updated', {
-    active: { kind: 'boolean' },
-    lookup_key: { kind: 'text', unsettable: true },
-    nickname: { kind: 'text', unsettable: true },
-    tax_behavior: { kind: 'choice', of: ['unspecified', 'exclusive', 'inclusive'] },
-  }),
+  update: {
+    params: { ...UPDATE_FIELDS, ...WRITE_PARAMS },
+    run: (context, params, current) =>
+      updatePrice(context, current, withFields(current, params, Object.keys(UPDATE_FIELDS))),
+  },
 }
 
 /** Removes an unused price, as only the Dashboard can: `price.deleted`, and a stub where it is referenced. */
-export function deletePrice({ world, cause }: MutationContext, price: StripeObject): StripeObject {
+export function deletePrice(context: MutationContext, price: StripeObject): StripeObject {
   const stub: StripeObject = { id: price.id, object: 'price', deleted: true }
-  world.emit('price.deleted', price, cause)
-  world.collections.prices.replace(stub)
+  emitPrice(context, 'deleted', price)
+  context.world.collections.prices.replace(stub)
   return stub
 }

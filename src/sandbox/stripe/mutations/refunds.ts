@@ -2,7 +2,7 @@ import { badParameter, missingResource, StripeError } from '../errors.ts'
 import { numberOf, textOf } from '../types.ts'
 import type { StripeObject } from '../types.ts'
 import { book } from './charges.ts'
-import type { Mutations } from './mutation.ts'
+import type { MutationContext, Mutations } from './mutation.ts'
 import { commit, fieldUpdate, mergeMetadata, WRITE_PARAMS } from './mutation.ts'
 
 export const refundMutations: Mutations = {
@@ -60,4 +60,30 @@ export const refundMutations: Mutations = {
     },
   },
   update: fieldUpdate('refunds', 'refund.updated', {}),
+}
+
+/**
+ * The bank cannot pay a refund out: it fails, the money comes back, and the charge counts it no longer, which no event
+ * about the charge tells. Answers the refund.
+ */
+export function failRefund({ world, cause }: MutationContext, refund: StripeObject): StripeObject {
+  if (refund.status === 'failed' || refund.status === 'canceled') {
+    throw new StripeError(400, `Refund ${refund.id} is ${refund.status} already.`)
+  }
+  const booked = { type: 'refund_failure', amount: numberOf(refund.amount), currency: String(refund.currency) }
+  const failed: StripeObject = {
+    ...refund,
+    failure_balance_transaction: book(world, { ...booked, source: refund.id }),
+    failure_reason: 'lost_or_stolen_card',
+    status: 'failed',
+  }
+  world.collections.refunds.replace(failed)
+  const charge = world.find('charges', String(refund.charge))
+  if (charge) {
+    const left = Math.max(0, numberOf(charge.amount_refunded) - numberOf(refund.amount))
+    world.collections.charges.replace({ ...charge, amount_refunded: left, refunded: false })
+  }
+  world.emit('refund.failed', failed, cause)
+  world.emit('charge.refund.updated', failed, cause, refund)
+  return failed
 }

@@ -1,0 +1,65 @@
+import { hash } from 'node:crypto'
+import type { SourceRecord } from '../../plugins/plugin.ts'
+import type { ObservedRecord, RefusedRecord } from '../../store/store.ts'
+import type { RowMapper } from '../row-mapper.ts'
+import { newest, type ReadCounts } from './checkpoint.ts'
+
+export interface ObservedRecords {
+  readonly records: readonly ObservedRecord[]
+  /** Not numbered yet: that depends on what was stored before. */
+  readonly refused: readonly Omit<RefusedRecord, 'number'>[]
+  readonly counts: ReadCounts
+}
+
+export const NOTHING_OBSERVED: ObservedRecords = {
+  records: [],
+  refused: [],
+  counts: { recordCount: 0, failedCount: 0, inputBytes: 0, newestCreated: null },
+}
+
+/**
+ * Records as the store takes them: the source form as JSON text, the mapped row beside it, and apart the records that
+ * the mapping refuses.
+ */
+export function observeRecords(read: readonly SourceRecord[], mapper: RowMapper | null): ObservedRecords {
+  const records: ObservedRecord[] = []
+  const refused: Omit<RefusedRecord, 'number'>[] = []
+  let inputBytes = 0
+  let newestCreated: number | null = null
+  for (const { id, record, createdAt = null, revisitAt = null } of read) {
+    const body = JSON.stringify(record)
+    inputBytes += Buffer.byteLength(body)
+    newestCreated = newest(newestCreated, createdAt)
+    const row = mapper?.map(record)
+    if (row?.ok === false) {
+      refused.push({ objectId: id, body, reasons: JSON.stringify(row.errors) })
+      continue
+    }
+    const mapped = row === undefined ? null : JSON.stringify(row.xdm)
+    const contentHash = contentHashOf(body)
+    records.push({ objectId: id, operation: 'upsert', body, contentHash, mapped, createdAt, revisitAt })
+  }
+  const counts = { recordCount: read.length, failedCount: refused.length, inputBytes, newestCreated }
+  return { records, refused, counts }
+}
+
+/** Deletions of objects, added to what was observed with them. */
+export function withDeletions(observed: ObservedRecords, ids: readonly string[]): ObservedRecords {
+  const deletions = ids.map((objectId) => ({
+    objectId,
+    operation: 'delete' as const,
+    body: null,
+    contentHash: null,
+  }))
+  const { counts } = observed
+  return {
+    ...observed,
+    records: [...observed.records, ...deletions],
+    counts: { ...counts, recordCount: counts.recordCount + ids.length },
+  }
+}
+
+/** Equal for equal records in source form, of which `body` is the JSON text. */
+export function contentHashOf(body: string): string {
+  return hash('sha256', body, 'base64')
+}

@@ -1,0 +1,135 @@
+import { FatalSourceError } from '../../plugins/plugin.ts'
+import type { DueObject, FlowProgress, StoreScope } from '../../store/store.ts'
+import { hasHole, markOf, parseChangePosition, type ChangeMark, type ChangeProgress } from './change-position.ts'
+import type { Checkpoint, Relist, RunWindow } from './checkpoint.ts'
+import type { ObservationClock } from './observation-clock.ts'
+import { prepare } from './plan-run.ts'
+import type { RunParts } from './run-parts.ts'
+import { flowBeginning, movesFlow } from './run-window.ts'
+import type { SourceReader } from './source-reader.ts'
+
+export interface PrepareOptions {
+  readonly parts: RunParts
+  readonly reader: SourceReader
+  readonly observations: ObservationClock
+  /** Milliseconds. */
+  readonly now: number
+}
+
+/** Fewer are all looked at again, whether due or not: they cost next to nothing, and clocks differ. */
+const FEW_OBJECTS = 500
+/** More are left to the next run. */
+const MOST_DUE = 100_000
+
+/** Where the change feed stands before the first list call; null when the run takes no changes. */
+export type FeedMark = ChangeMark | { readonly refused: FatalSourceError } | null
+
+/** True when the run continues its flow, and so takes changes too; not for a window somewhere else. */
+export async function takesChanges(scope: StoreScope, window: RunWindow, parts: RunParts): Promise<boolean> {
+  const progress = await scope.progress.get(parts.flow.no)
+  return progress !== null && movesFlow(window, parts.schedule, progress.position)
+}
+
+/**
+ * Takes the mark in the change feed. What changes after it may or may not be in the lists that are read from now on; it
+ * is the next run's.
+ */
+export async function takeMark({ parts, reader, observations, now }: PrepareOptions): Promise<FeedMark> {
+  if (parts.resource.changeFeed === undefined) return null
+  try {
+    const page = await reader.readChanges({ from: null, to: null }, null)
+    return markOf(page, { takenAt: now, observedFrom: observations.observe() })
+  } catch (error) {
+    if (error instanceof FatalSourceError && error.reason === 'permission') return { refused: error }
+    throw error
+  }
+}
+
+/** The checkpoint with everything that the run is to read, as the flow's progress and the mark have it. */
+export async function prepareRun(
+  scope: StoreScope,
+  checkpoint: Checkpoint,
+  feedMark: FeedMark,
+  { parts, observations, now }: PrepareOptions,
+): Promise<Checkpoint> {
+  const { window } = checkpoint
+  const progress = await scope.progress.get(parts.flow.no)
+  const continues = progress?.position !== undefined && progress.position !== null && window.start === progress.position
+  const continuesFlow = progress !== null && movesFlow(window, parts.schedule, progress.position)
+  const beginning = flowBeginning(parts.schedule)
+  const plan = continuesFlow
+    ? planChanges(parts, feedMark, progress, { isFirst: window.start <= beginning, observations })
+    : { changes: null, relist: null, notes: [] }
+  const due = continuesFlow && plan.relist === null ? await dueObjects(scope, parts, now) : []
+  const newestCreated = progress?.newestCreated ?? null
+  return prepare(checkpoint, { ...plan, window, resource: parts.resource, beginning, continues, newestCreated, due })
+}
+
+interface ChangePlan {
+  readonly changes: ChangeProgress | null
+  readonly relist: Relist | null
+  readonly notes: readonly string[]
+}
+
+/** Which changes to read, or why everything must be listed anew instead. */
+function planChanges(
+  { resource }: RunParts,
+  feedMark: FeedMark,
+  { changePosition, position: listedUpTo }: FlowProgress,
+  { isFirst, observations }: { readonly isFirst: boolean; readonly observations: ObservationClock },
+): ChangePlan {
+  const feed = resource.changeFeed
+  if (feed === undefined || feedMark === null) return { changes: null, relist: null, notes: [] }
+  const relistFor = (reason: string, changesMissedSince: number | null): Relist | null =>
+    isFirst ? null : { ...newRelist(reason, changesMissedSince), observedFrom: observations.observe() }
+  if ('refused' in feedMark) {
+    const reason = `The source's changes cannot be read: ${feedMark.refused.message}`
+    return { changes: null, relist: relistFor(reason, listedUpTo), notes: [reason] }
+  }
+  const position = parseChangePosition(changePosition)
+  let relist: Relist | null = null
+  if (position === null) relist = relistFor('The flow has not followed the source’s changes so far.', listedUpTo)
+  else if (hasHole(position, feedMark, feed)) relist = relistFor(HOLE, position.takenAt)
+  const isCovered = isFirst || relist !== null
+  const from = position?.from ?? null
+  const changes = { mark: feedMark, from, cursor: null, isCovered, done: isCovered, metKnown: false, handled: [] }
+  return { changes, relist, notes: [] }
+}
+
+const HOLE = 'The source no longer has all changes since the last run.'
+
+function newRelist(reason: string, changesMissedSince: number | null): Omit<Relist, 'observedFrom'> {
+  return { reason, changesMissedSince, lookedAtUpTo: null, done: false }
+}
+
+/**
+ * The checkpoint when the change feed turned out to have a hole although the clocks did not tell: everything is listed
+ * anew in the same run.
+ */
+export function relistAfterHole(
+  checkpoint: Checkpoint,
+  changes: ChangeProgress,
+  { parts }: Pick<PrepareOptions, 'parts'>,
+  takenAt: number,
+): Checkpoint {
+  const { window, newestCreated, notes } = checkpoint
+  const plan = {
+    window,
+    resource: parts.resource,
+    beginning: flowBeginning(parts.schedule),
+    continues: true,
+    newestCreated,
+    changes: { ...changes, isCovered: true, done: true },
+    // What this run has seen since its mark need not be listed again to count as seen.
+    relist: { ...newRelist(HOLE, takenAt), observedFrom: changes.mark.observedFrom },
+    due: [],
+    notes,
+  }
+  return prepare(checkpoint, plan)
+}
+
+async function dueObjects(scope: StoreScope, { target }: RunParts, now: number): Promise<readonly DueObject[]> {
+  const few = await scope.records.dueForRevisit(target, Infinity, FEW_OBJECTS + 1)
+  if (few.length <= FEW_OBJECTS) return few
+  return scope.records.dueForRevisit(target, Math.floor(now / 1000), MOST_DUE)
+}

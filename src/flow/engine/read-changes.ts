@@ -1,0 +1,130 @@
+import type { Change, ChangeFeedRules, ObjectReading, SourceRecord } from '../../plugins/plugin.ts'
+import type { RecordTarget, StoreScope } from '../../store/store.ts'
+import type { RowMapper } from '../row-mapper.ts'
+import type { ChangeProgress } from './change-position.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { observeRecords, withDeletions } from './observe-records.ts'
+import type { PageCommitter } from './page-committer.ts'
+import { Stopped } from './patience.ts'
+import type { Observed, SourceReader } from './source-reader.ts'
+
+export interface ReadObjectsOptions {
+  readonly reader: SourceReader
+  readonly committer: PageCommitter
+  readonly records: StoreScope['records']
+  readonly target: RecordTarget
+  readonly mapper: RowMapper | null
+  /** An object that the source no longer knows was deleted. */
+  readonly deletable: boolean
+  /** Take nothing further. */
+  readonly stop: AbortSignal
+}
+
+export interface ReadChangesOptions extends ReadObjectsOptions {
+  readonly feed: ChangeFeedRules
+  /** Entries that the flow has handled before this run. */
+  readonly known: ReadonlySet<string>
+  /** Of what changed, the flow takes objects created in `[from, to)`, Unix seconds, and those that it has already. */
+  readonly created: { readonly from: number; readonly to: number }
+}
+
+/**
+ * Takes the changes up to the run's mark: each entry of the feed only names objects, and these are read anew unless this
+ * run has seen them. Entries that the next run will meet again are noted, so that it leaves them out.
+ */
+export async function readChanges(options: ReadChangesOptions): Promise<void> {
+  const { committer, reader, stop } = options
+  for (;;) {
+    const { changes: progress } = committer.checkpoint
+    if (progress === null || progress.done) return
+    if (stop.aborted) throw new Stopped()
+    const { at } = progress.mark
+    const window = { from: progress.from, to: at === null ? null : at + 1 }
+    const page = at === null ? NO_CHANGES : await reader.readChanges(window, progress.cursor)
+    const after = advanceChanges(progress, page.changes, page.nextCursor, options)
+    const ids = await idsToRead(options, toHandle(page.changes, progress, options.known), progress)
+    await readAndCommit(options, ids, (checkpoint) => ({ ...checkpoint, changes: after }))
+  }
+}
+
+const NO_CHANGES = { changes: [], nextCursor: null }
+
+/** Entries that are neither known nor later than the mark. */
+function toHandle(changes: readonly Change[], { mark }: ChangeProgress, known: ReadonlySet<string>): Change[] {
+  const ids = new Set(mark.ids)
+  return changes.filter(
+    ({ changeId, createdAt }) =>
+      !known.has(changeId) && mark.at !== null && (createdAt < mark.at || (createdAt === mark.at && ids.has(changeId))),
+  )
+}
+
+function advanceChanges(
+  progress: ChangeProgress,
+  changes: readonly Change[],
+  cursor: string | null,
+  { known, feed }: ReadChangesOptions,
+): ChangeProgress {
+  const { mark } = progress
+  const from = Math.max(progress.from ?? 0, (mark.at ?? 0) - feed.overlapSeconds)
+  const near = changes.filter(({ changeId, createdAt }) => createdAt >= from && known.has(changeId))
+  const handled = [...near, ...toHandle(changes, progress, known).filter(({ createdAt }) => createdAt >= from)]
+  return {
+    ...progress,
+    cursor,
+    done: cursor === null,
+    metKnown: progress.metKnown || changes.some(({ changeId }) => known.has(changeId)),
+    handled: [...new Set([...progress.handled, ...handled.map(({ changeId }) => changeId)])],
+  }
+}
+
+/** The objects that the entries name, without those that this run has seen after the mark. */
+async function idsToRead(
+  { records, target }: ReadChangesOptions,
+  changes: readonly Change[],
+  { mark }: ChangeProgress,
+): Promise<string[]> {
+  const ids = [...new Set(changes.flatMap(({ objectIds }) => objectIds))]
+  const seen = await records.observedSince(target, ids, mark.observedFrom)
+  return ids.filter((id) => !seen.has(id))
+}
+
+/** Reads the objects and stores them with the checkpoint that `advance` makes. */
+export async function readAndCommit(
+  options: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'created'>>,
+  ids: readonly string[],
+  advance: (checkpoint: Checkpoint) => Checkpoint,
+): Promise<void> {
+  const { reader, committer, mapper, deletable } = options
+  const readings = await reader.readObjects(ids)
+  const present: SourceRecord[] = []
+  const deleted: string[] = []
+  readings.forEach(({ value }, index) => {
+    if (value.state === 'present') present.push(value.record)
+    else if (value.state === 'deleted' || deletable) deleted.push(ids[index]!)
+  })
+  const records = await takenByFlow(options, present)
+  await committer.commit({
+    observed: withDeletions(observeRecords(records, mapper), deleted),
+    observedAt: earliest(readings),
+    advance,
+  })
+}
+
+/** An object outside the flow's creation time is taken only when it is there already. */
+async function takenByFlow(
+  { records, target, created }: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'created'>>,
+  present: readonly SourceRecord[],
+): Promise<readonly SourceRecord[]> {
+  if (created === undefined) return present
+  const isOutside = ({ createdAt = null }: SourceRecord) =>
+    createdAt !== null && (createdAt < created.from || createdAt >= created.to)
+  const outside = present.filter(isOutside).flatMap(({ id }) => id ?? [])
+  if (outside.length === 0) return present
+  const known = await records.observedSince(target, outside, 0)
+  return present.filter((record) => !isOutside(record) || (record.id !== null && known.has(record.id)))
+}
+
+/** Records stored together count as observed when the first of them was asked for. */
+function earliest(readings: readonly Observed<ObjectReading>[]): number {
+  return readings.reduce((first, { observedAt }) => Math.min(first, observedAt), Infinity)
+}

@@ -1,0 +1,188 @@
+import { FatalSourceError, type Page, type SourceRecord, type SourceResource } from '../../plugins/plugin.ts'
+import type { RowMapper } from '../row-mapper.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { chooseCut, type CutState } from './cut-ranges.ts'
+import { LiveRange } from './live-range.ts'
+import { NOTHING_OBSERVED, observeRecords } from './observe-records.ts'
+import type { PageCommitter } from './page-committer.ts'
+import { Stopped } from './patience.ts'
+import type { Observed, SourceReader } from './source-reader.ts'
+
+export interface ReadListsOptions {
+  readonly reader: SourceReader
+  readonly committer: PageCommitter
+  readonly resource: SourceResource
+  readonly mapper: RowMapper | null
+  /** Take no further page. */
+  readonly stop: AbortSignal
+  /** After each stored page, with the estimate of what is left. */
+  readonly onProgress?: (progress: ListProgress) => void
+}
+
+export interface ListProgress {
+  readonly pagesRead: number
+  readonly pagesLeft: number
+}
+
+const MOST_WAITING = 6
+
+/**
+ * Reads the ranges of a run's lists to their end, side by side. Of each range one page at a time is on its way or being
+ * stored, so no crash costs more than that page.
+ */
+export async function readLists(options: ReadListsOptions): Promise<void> {
+  await new ListReading(options).read()
+}
+
+class ListReading {
+  readonly #options: ReadListsOptions
+  /** Those that are not read to their end. */
+  readonly #ranges: LiveRange[]
+  #nextNo: number
+  #pagesRead = 0
+  #rowsRead = 0
+  #seen: CutState['seen'] = null
+  #failure: { readonly error: unknown } | null = null
+
+  constructor(options: ReadListsOptions) {
+    this.#options = options
+    const { ranges, planned } = options.committer.checkpoint
+    this.#ranges = ranges.filter((range) => !range.done).map((range) => new LiveRange(range, this.#isDivisible(range)))
+    this.#nextNo = Math.max(-1, ...ranges.map(({ no }) => no), ...planned.map(({ no }) => no)) + 1
+  }
+
+  async read(): Promise<void> {
+    const active = new Set<Promise<void>>()
+    for (;;) {
+      while (!this.#isOver() && this.#hasRoom(active.size)) {
+        const range = this.#nextRange()
+        if (range === null) break
+        const page = this.#readPage(range).finally(() => active.delete(page))
+        active.add(page)
+      }
+      if (active.size === 0) break
+      await Promise.race(active)
+    }
+    if (this.#failure) throw this.#failure.error
+    if (this.#options.stop.aborted) throw new Stopped()
+  }
+
+  /** Pages that wait to be stored fill the memory, so no more are asked for than the store keeps up with. */
+  #hasRoom(active: number): boolean {
+    const { reader, committer } = this.#options
+    return active < reader.parallelism && committer.waiting < MOST_WAITING
+  }
+
+  /** Pages on their way are still stored. */
+  #isOver(): boolean {
+    return this.#failure !== null || this.#options.stop.aborted
+  }
+
+  /** The range to read a page of next: one that waits, else a part of one that is being read. */
+  #nextRange(): LiveRange | null {
+    let waiting: LiveRange | null = null
+    for (const range of this.#ranges) {
+      if (!range.isBusy && (waiting === null || range.pagesLeft > waiting.pagesLeft)) waiting = range
+    }
+    return waiting ?? this.#cutOff()
+  }
+
+  #cutOff(): LiveRange | null {
+    const [ranges, pagesRead, rowsRead, seen] = [this.#ranges, this.#pagesRead, this.#rowsRead, this.#seen]
+    const cut = chooseCut({ ranges, pagesRead, rowsRead, seen })
+    if (cut === null) return null
+    const lower = cut.range.cut(cut.at, this.#nextNo++)
+    this.#ranges.push(lower)
+    return lower
+  }
+
+  /** Never rejects: the failure ends the reading after the other pages on their way are stored. */
+  async #readPage(range: LiveRange): Promise<void> {
+    range.isBusy = true
+    try {
+      await this.#readAndStore(range)
+    } catch (error) {
+      this.#failure ??= { error }
+    } finally {
+      range.isBusy = false
+    }
+  }
+
+  async #readAndStore(range: LiveRange): Promise<void> {
+    const { reader, committer, mapper, resource } = this.#options
+    let page: Observed<Page>
+    try {
+      page = await reader.readPage(range.pass, range.created, range.cursor)
+    } catch (error) {
+      if (!isRefusedPass(error, resource, range.pass)) throw error
+      const note = `The list pass ${range.pass} was left out: ${error.message}`
+      const advance = (checkpoint: Checkpoint) => ({
+        ...this.#advance(checkpoint, range, null),
+        notes: [...checkpoint.notes, note],
+      })
+      await committer.commit({ observed: NOTHING_OBSERVED, observedAt: 0, advance })
+      this.#drop(range)
+      return
+    }
+    const { records, nextCursor } = this.#within(range, page.value)
+    range.arrived(records)
+    this.#count(range, records)
+    await committer.commit({
+      observed: observeRecords(records, mapper),
+      observedAt: page.observedAt,
+      advance: (checkpoint) => this.#advance(checkpoint, range, nextCursor),
+    })
+    range.stored(nextCursor)
+    if (nextCursor === null) this.#drop(range)
+    this.#tell()
+  }
+
+  /** The page without what lies in a part that was cut off while it was on its way. */
+  #within({ created, isDivisible }: LiveRange, page: Page): Page {
+    const { from } = created
+    if (!isDivisible || from === null) return page
+    const records = page.records.filter(({ createdAt = null }) => createdAt === null || createdAt >= from)
+    return records.length === page.records.length ? page : { records, nextCursor: null }
+  }
+
+  /** The checkpoint with all ranges as they are now, and `range` at its next page. */
+  #advance(checkpoint: Checkpoint, range: LiveRange, cursor: string | null): Checkpoint {
+    const stored = new Map(checkpoint.ranges.map((range) => [range.no, range]))
+    const ranges = this.#ranges.map((live) => {
+      if (live === range) return live.toReadRange(cursor === null, cursor)
+      const before = stored.get(live.no)
+      return before === undefined ? live.toReadRange() : { ...before, created: live.created }
+    })
+    return { ...checkpoint, ranges }
+  }
+
+  #count({ isDivisible }: LiveRange, records: readonly SourceRecord[]): void {
+    this.#pagesRead += 1
+    this.#rowsRead += records.length
+    if (!isDivisible) return
+    const newest = records[0]?.createdAt ?? null
+    const oldest = records.at(-1)?.createdAt ?? null
+    if (newest === null || oldest === null) return
+    const seen = this.#seen ?? { newest, oldest }
+    this.#seen = { newest: Math.max(seen.newest, newest), oldest: Math.min(seen.oldest, oldest) }
+  }
+
+  #drop(range: LiveRange): void {
+    this.#ranges.splice(this.#ranges.indexOf(range), 1)
+  }
+
+  #tell(): void {
+    const pagesLeft = this.#ranges.reduce((pages, range) => pages + range.pagesLeft, 0)
+    this.#options.onProgress?.({ pagesRead: this.#pagesRead, pagesLeft })
+  }
+
+  #isDivisible({ pass }: { readonly pass: string }): boolean {
+    const { divisible = false, optionalPasses = [] } = this.#options.resource
+    return divisible && !optionalPasses.includes(pass)
+  }
+}
+
+function isRefusedPass(error: unknown, resource: SourceResource, pass: string): error is FatalSourceError {
+  const isOptional = resource.optionalPasses?.includes(pass) ?? false
+  return isOptional && error instanceof FatalSourceError && error.reason === 'permission'
+}

@@ -1,0 +1,77 @@
+import type { StoredEntity } from '../../store/store.ts'
+import type { FlowContext } from '../context.ts'
+import type { Flow, SourceConnection } from '../types.ts'
+import { parseChangePosition } from './change-position.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import type { PageCommitter } from './page-committer.ts'
+import { relistAfterHole } from './prepare-run.ts'
+import { readChanges } from './read-changes.ts'
+import { readFindings } from './read-findings.ts'
+import { readLists, type ListProgress } from './read-lists.ts'
+import { readUnlisted } from './read-unlisted.ts'
+import type { RunParts } from './run-parts.ts'
+import { flowBeginning } from './run-window.ts'
+import type { SourceReader } from './source-reader.ts'
+
+export interface RunStagesOptions {
+  readonly context: FlowContext
+  readonly parts: RunParts
+  readonly reader: SourceReader
+  readonly committer: PageCommitter
+  /** Take nothing further. */
+  readonly stop: AbortSignal
+  readonly onListed: (progress: ListProgress) => void
+  /** Stores a checkpoint without records. */
+  readonly save: (checkpoint: Checkpoint) => Promise<Checkpoint>
+}
+
+/** Reads what the run's checkpoint says is left to read, stage by stage. */
+export async function runStages(options: RunStagesOptions): Promise<void> {
+  const { context, parts, reader, committer, stop, onListed, save } = options
+  const { resource, target, mapper } = parts
+  const { records, audits, progress } = context.store
+  const lists = { reader, committer, resource, mapper, stop, onProgress: onListed }
+  const deletable = resource.deletable ?? false
+  const objects = { reader, committer, records, target, mapper, deletable, stop }
+
+  await readLists(lists)
+
+  if (resource.changeFeed !== undefined) {
+    const position = parseChangePosition((await progress.get(parts.flow.no))?.changePosition ?? null)
+    const known = new Set(position?.known)
+    const created = creationOf(parts, committer.checkpoint)
+    await readChanges({ ...objects, feed: resource.changeFeed, known, created })
+    const { changes } = committer.checkpoint
+    if (changes !== null && !changes.isCovered && !changes.metKnown && position !== null && known.size > 0) {
+      committer.restart(await save(relistAfterHole(committer.checkpoint, changes, { parts }, position.takenAt)))
+      await readLists(lists)
+    }
+  }
+  await readUnlisted({ ...objects, isOwnRun: createOwnRunCheck(context, parts) })
+  // What an audit calls extra is known to be gone.
+  await readFindings({ ...objects, audits, deletable: true })
+}
+
+/** Creation times of the objects that the flow takes, Unix seconds. */
+function creationOf({ schedule }: RunParts, { window }: Checkpoint) {
+  return { from: Math.ceil(flowBeginning(schedule) / 1000), to: Math.ceil(window.end / 1000) }
+}
+
+/** Tells whether a run was over the same base connection, asking the store once for each run. */
+function createOwnRunCheck({ store }: FlowContext, { base }: RunParts): (runNo: number) => Promise<boolean> {
+  const answers = new Map<number, Promise<boolean>>()
+  const ask = async (runNo: number): Promise<boolean> => {
+    const run = await store.entities.getByNo(runNo)
+    if (run === null) return false
+    const flow = (await store.entities.get(run, 'flows', String(run.document.flowId))) as StoredEntity<Flow> | null
+    const sourceId = flow?.document.sourceConnectionIds[0]
+    if (sourceId === undefined) return false
+    const source = await store.entities.get(run, 'sourceConnections', sourceId)
+    return (source as StoredEntity<SourceConnection> | null)?.document.baseConnectionId === base.id
+  }
+  return (runNo) => {
+    const answer = answers.get(runNo) ?? ask(runNo)
+    answers.set(runNo, answer)
+    return answer
+  }
+}

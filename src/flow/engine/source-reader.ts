@@ -1,0 +1,115 @@
+import {
+  FatalSourceError,
+  RetriableSourceError,
+  type ChangePage,
+  type CreatedWindow,
+  type Cursor,
+  type ObjectReading,
+  type Page,
+  type Source,
+} from '../../plugins/plugin.ts'
+import { PAGE_SIZE } from './live-range.ts'
+import type { ObservationClock } from './observation-clock.ts'
+import { Stopped, type Patience } from './patience.ts'
+import { DeadlineError, withDeadline } from './with-deadline.ts'
+
+/** No answer takes longer; one that still trickles in by then is given up and asked for again. */
+const LONGEST_READ_MS = 120_000
+
+/** What was read, and when the request for it was sent. */
+export interface Observed<T> {
+  readonly value: T
+  /** Milliseconds, see `ObservationClock`. */
+  readonly observedAt: number
+}
+
+export interface SourceReaderOptions {
+  readonly source: Source
+  readonly resourcePath: string
+  readonly observations: ObservationClock
+  readonly patience: Patience
+  /** Leaves what is being read. */
+  readonly stop: AbortSignal
+}
+
+/**
+ * Reads a source as often as it takes: until it answers, refuses for good (`FatalSourceError`), has given no answer for
+ * too long (`GaveUpError`) or the run is stopped (`Stopped`).
+ */
+export class SourceReader {
+  readonly #options: SourceReaderOptions
+
+  constructor(options: SourceReaderOptions) {
+    this.#options = options
+  }
+
+  /** How many requests at once the source can make use of now. */
+  get parallelism(): number {
+    return this.#options.source.parallelism?.() ?? 1
+  }
+
+  async readPage(pass: string, window: CreatedWindow, cursor: Cursor | null): Promise<Observed<Page>> {
+    const { source, resourcePath } = this.#options
+    const page = await this.#ask((signal) =>
+      source.readPage({ resourcePath, pass, window, cursor, limit: PAGE_SIZE, signal }),
+    )
+    return advancing(page, cursor, resourcePath)
+  }
+
+  async readChanges(window: CreatedWindow, cursor: Cursor | null): Promise<ChangePage> {
+    const { source, resourcePath } = this.#options
+    if (!source.readChanges) throw new Error(`The source of ${resourcePath} has no change feed.`)
+    const { value } = await this.#ask((signal) =>
+      source.readChanges!({ resourcePath, window, cursor, limit: PAGE_SIZE, signal }),
+    )
+    return value
+  }
+
+  async readObject(id: string): Promise<Observed<ObjectReading>> {
+    const { source, resourcePath } = this.#options
+    if (!source.readObject) throw new Error(`The source of ${resourcePath} reads no single objects.`)
+    return this.#ask((signal) => source.readObject!({ resourcePath, id, signal }))
+  }
+
+  /** Reads the objects side by side, as many at once as the source can make use of; in the order of `ids`. */
+  async readObjects(ids: readonly string[]): Promise<Observed<ObjectReading>[]> {
+    const readings: Observed<ObjectReading>[] = []
+    let next = 0
+    let hasFailed = false
+    const readers = Array.from({ length: Math.min(this.parallelism, ids.length) }, async () => {
+      while (next < ids.length && !hasFailed) {
+        const index = next++
+        try {
+          readings[index] = await this.readObject(ids[index]!)
+        } catch (error) {
+          hasFailed = true
+          throw error
+        }
+      }
+    })
+    const outcomes = await Promise.allSettled(readers)
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    return readings
+  }
+
+  async #ask<T>(request: (signal: AbortSignal) => Promise<T>): Promise<Observed<T>> {
+    const { observations, patience, stop } = this.#options
+    for (let tries = 1; ; tries++) {
+      const observedAt = observations.observe()
+      try {
+        return { value: await withDeadline(LONGEST_READ_MS, stop, request), observedAt }
+      } catch (error) {
+        if (stop.aborted) throw new Stopped()
+        if (error instanceof RetriableSourceError) await patience.pause(tries, error, error.retryAfterMs)
+        else if (error instanceof DeadlineError) await patience.pause(tries, error)
+        else throw error
+      }
+    }
+  }
+}
+
+function advancing(page: Observed<Page>, cursor: Cursor | null, resourcePath: string): Observed<Page> {
+  const { nextCursor } = page.value
+  if (nextCursor === null || nextCursor !== cursor) return page
+  throw new FatalSourceError('request', `The cursor of ${resourcePath} did not advance: ${cursor}`)
+}

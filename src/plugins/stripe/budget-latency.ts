@@ -1,0 +1,48 @@
+const WEIGHT = 0.2
+/** Answers within so many mean deviations of the mean are ordinary. */
+const ORDINARY_DEVIATIONS = 2
+/** What takes much longer than usual was slow to answer rather than late to arrive. */
+const MOST_LATE_MS = 250
+/** The first requests open connections, and the first answers do not tell yet what is usual. */
+const FIRST_ANSWERS = 20
+const FIRST_LATE_MS = 75
+
+/** How long answers take, from sending to the end of the answer, in milliseconds; what came last counts most. */
+export class Latency {
+  #meanMs: number | undefined
+  #deviationMs = 0
+  #answers = 0
+
+  add(tookMs: number): void {
+    this.#answers++
+    const difference = tookMs - (this.#meanMs ?? tookMs)
+    this.#meanMs = tookMs - (1 - WEIGHT) * difference
+    this.#deviationMs += WEIGHT * (Math.abs(difference) - this.#deviationMs)
+  }
+
+  /** Undefined before the first answer. */
+  get meanMs(): number | undefined {
+    return this.#meanMs
+  }
+
+  /** Begins to watch a request that is sent now. */
+  watch(): LateRequest {
+    const leastMs = this.#answers < FIRST_ANSWERS ? FIRST_LATE_MS : 0
+    return { lateMs: (tookMs) => Math.max(leastMs, this.#lateMs(tookMs)) }
+  }
+
+  #lateMs(tookMs: number): number {
+    const meanMs = this.#meanMs ?? tookMs
+    const ordinaryMs = ORDINARY_DEVIATIONS * this.#deviationMs
+    if (tookMs <= meanMs + ordinaryMs) return 0
+    return Math.min(MOST_LATE_MS, tookMs - Math.max(0, meanMs - ordinaryMs))
+  }
+}
+
+export interface LateRequest {
+  /**
+   * How much later than others the request may have arrived, in milliseconds: an answer that takes unusually long may
+   * have been long on the way to the server, for example over a new connection.
+   */
+  lateMs(tookMs: number): number
+}

@@ -1,0 +1,99 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type Stripe from 'stripe'
+import type { SourceObserver } from '../plugin.ts'
+import type { AccountBudget, BudgetLease, RequestOutcome } from './budget.ts'
+
+export interface BudgetedHttpClientOptions {
+  /** What really sends. */
+  readonly httpClient: Stripe.HttpClient
+  readonly budget: AccountBudget
+  readonly owner: string
+  readonly observer?: SourceObserver | undefined
+}
+
+type SendArguments = Parameters<Stripe.HttpClient['makeRequest']>
+
+/** Never aborts. */
+const NO_SIGNAL = new AbortController().signal
+
+/** The SDK sends a request again by itself when its error has one of these codes, whatever it was told about retries. */
+const RETRIED_BY_SDK: readonly unknown[] = ['ECONNRESET', 'EPIPE']
+
+/** Sends for the SDK, each request within the budget and until its answer has been read whole. */
+export class BudgetedHttpClient implements Stripe.HttpClient {
+  readonly #options: BudgetedHttpClientOptions
+  readonly #signal = new AsyncLocalStorage<AbortSignal>()
+
+  constructor(options: BudgetedHttpClientOptions) {
+    this.#options = options
+  }
+
+  getClientName(): string {
+    return this.#options.httpClient.getClientName()
+  }
+
+  /** Requests that `work` makes stop waiting for the budget when the signal aborts; the SDK has no way to hand it on. */
+  withSignal<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#signal.run(signal, work)
+  }
+
+  async makeRequest(...request: SendArguments): Promise<Stripe.HttpClientResponse> {
+    const { budget, owner } = this.#options
+    const [, , path, method] = request
+    const signal = this.#signal.getStore() ?? NO_SIGNAL
+    try {
+      const lease = await budget.acquire({ operation: operationOf(method, path), owner, signal })
+      return await this.#send(request, lease)
+    } catch (error) {
+      throw unrepeated(error)
+    }
+  }
+
+  async #send(request: SendArguments, lease: BudgetLease): Promise<Stripe.HttpClientResponse> {
+    const { httpClient, observer } = this.#options
+    let outcome: RequestOutcome = 'failed'
+    try {
+      observer?.requestSent()
+      const response = await httpClient.makeRequest(...request)
+      const body: Promise<unknown> = response.toJSON()
+      const [read] = await Promise.allSettled([body])
+      outcome = outcomeOf(response, read.status === 'fulfilled')
+      if (typeof outcome === 'object') observer?.rateLimited(outcome.rateLimited)
+      return withBody(response, body)
+    } finally {
+      lease.release(outcome)
+    }
+  }
+}
+
+/** The limiter's name for a request: `GET /v1/charges/:id` for any charge. */
+export function operationOf(method: string, path: string): string {
+  const [, version, collection, id, ...rest] = path.replace(/\?.*$/s, '').split('/')
+  if (id === undefined) return `${method} /${version}/${collection}`
+  return [`${method} /${version}/${collection}`, id === 'search' ? id : ':id', ...rest].join('/')
+}
+
+/** A 429 without a reason means that another request holds the object. */
+function outcomeOf(response: Stripe.HttpClientResponse, whole: boolean): RequestOutcome {
+  if (response.getStatusCode() !== 429) return whole ? 'answered' : 'failed'
+  const reason = response.getHeaders()['stripe-rate-limited-reason']
+  return { rateLimited: (Array.isArray(reason) ? reason[0] : reason) || 'lock_timeout' }
+}
+
+/** The response with its body, which can be read only once, already read. */
+function withBody(response: Stripe.HttpClientResponse, body: Promise<unknown>): Stripe.HttpClientResponse {
+  return {
+    getStatusCode: () => response.getStatusCode(),
+    getHeaders: () => response.getHeaders(),
+    getRawResponse: () => response.getRawResponse(),
+    toStream: (onComplete) => response.toStream(onComplete),
+    toJSON: () => body,
+  }
+}
+
+/** The same failure in a form that the SDK leaves to the host to repeat. */
+function unrepeated(error: unknown): Error {
+  const { code } = error instanceof Error ? (error as NodeJS.ErrnoException) : {}
+  if (error instanceof Error && !RETRIED_BY_SDK.includes(code)) return error
+  return new Error(error instanceof Error ? error.message : 'The request was given up.', { cause: error })
+}

@@ -1,0 +1,62 @@
+import { isJsonObject } from '../../json.ts'
+import type { StripeClient, StripeObject } from './client.ts'
+import { isCursorGone } from './errors.ts'
+import { mapSideBySide } from './map-side-by-side.ts'
+import type { NestedList, StripeResource } from './resources.ts'
+
+/** The most that Stripe gives in one page. */
+const PAGE_SIZE = 100
+
+/** So many objects of a page have their nested lists read at the same time; the account's budget has the last word. */
+const OBJECTS_AT_ONCE = 5
+
+/** The objects in the same order, every nested list of theirs complete. Throws what the client throws. */
+export function completeAll(
+  client: StripeClient,
+  resource: StripeResource,
+  objects: readonly StripeObject[],
+  signal: AbortSignal,
+): Promise<readonly StripeObject[]> {
+  if (resource.nestedLists.length === 0) return Promise.resolve(objects)
+  return mapSideBySide(objects, OBJECTS_AT_ONCE, (object) => completeNestedLists(client, resource, object, signal))
+}
+
+/** The object with `data` of its nested lists complete and their `has_more` false. */
+export async function completeNestedLists(
+  client: StripeClient,
+  resource: StripeResource,
+  object: StripeObject,
+  signal: AbortSignal,
+): Promise<StripeObject> {
+  let complete = object
+  for (const nested of resource.nestedLists) {
+    const inlined = object[nested.member]
+    if (!isJsonObject(inlined) || inlined.has_more !== true) continue
+    const data = await readNestedList(client, nested, object.id, signal)
+    complete = { ...complete, [nested.member]: { ...inlined, data, has_more: false } }
+  }
+  return complete
+}
+
+async function readNestedList(
+  client: StripeClient,
+  nested: NestedList,
+  parentId: string,
+  signal: AbortSignal,
+): Promise<StripeObject[]> {
+  const parameters = { [nested.parentParameter]: parentId, limit: String(PAGE_SIZE) }
+  const entries: StripeObject[] = []
+  for (;;) {
+    const last = entries.at(-1)
+    const after: Record<string, string> = last === undefined ? {} : { starting_after: last.id }
+    try {
+      const page = await client.list(nested.listPath, { ...parameters, ...after }, signal)
+      entries.push(...page.data)
+      if (!page.hasMore) return entries
+    } catch (error) {
+      if (last === undefined || !isCursorGone(error)) throw error
+      // It was taken away since, so it is no entry any more, and what followed it now follows the one before.
+      entries.pop()
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { StripeError } from './errors.ts'
+
+/** What Stripe leaves open, or does only now and then. Every member can be changed while the sandbox runs. */
+export interface Behaviour {
+  /** New objects show in lists within this many seconds after their `created`, out of order at times. 0 to 3600. */
+  objectLagSeconds: number
+  /** New events show within this many seconds, out of order at times. 0 to 3600. */
+  eventLagSeconds: number
+  /** This share of changes, in percent, is told by a second event with an id of its own. */
+  eventRepeatPercent: number
+  /** What the retrieval of a deleted price answers: 200 with a stub, or 404. Not documented by Stripe. */
+  deletedPriceStatus: 200 | 404
+  /** The status of `resource_missing` about a cursor. 400 has been observed. */
+  missingCursorStatus: 400 | 404
+}
+
+export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
+  objectLagSeconds: 0,
+  eventLagSeconds: 0,
+  eventRepeatPercent: 0,
+  deletedPriceStatus: 200,
+  missingCursorStatus: 400,
+}
+
+const MAX_LAG_SECONDS = 3600
+
+const ALLOWED: { readonly [K in keyof Behaviour]: (value: unknown) => boolean } = {
+  objectLagSeconds: (value) => isBetween(value, MAX_LAG_SECONDS),
+  eventLagSeconds: (value) => isBetween(value, MAX_LAG_SECONDS),
+  eventRepeatPercent: (value) => isBetween(value, 100),
+  deletedPriceStatus: (value) => value === 200 || value === 404,
+  missingCursorStatus: (value) => value === 400 || value === 404,
+}
+
+/** Takes the members of Behaviour out of options or settings; throws a 400 that names a bad one. */
+export function behaviourOf(given: Partial<Behaviour>): Partial<Behaviour> {
+  const taken: Record<string, unknown> = {}
+  for (const [name, allows] of Object.entries(ALLOWED)) {
+    const value: unknown = given[name as keyof Behaviour]
+    if (value === undefined) continue
+    if (!allows(value)) throw new StripeError(400, `${name} cannot be ${String(value)}.`, { param: name })
+    taken[name] = value
+  }
+  return taken as Partial<Behaviour>
+}
+
+function isBetween(value: unknown, most: number): boolean {
+  return typeof value === 'number' && value >= 0 && value <= most
+}

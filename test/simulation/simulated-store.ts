@@ -1,0 +1,132 @@
+import type { Store, StoreScope } from '../../src/store/store.ts'
+import { ProcessDied, type ProcessLife } from './process-life.ts'
+import type { Rng } from './rng.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** The store of the simulation, which outlives every process: one transaction at a time, others wait for it. */
+export interface StoreMedium {
+  readonly real: Store
+  readonly scheduler: Scheduler
+  readonly rng: Rng
+  /** How often a transaction fails as if the disk were full or the file locked, 0 to 1. */
+  faultRate: number
+  /** Faults so far. */
+  faults: number
+  /** A transaction is open. */
+  isLocked: boolean
+}
+
+/** Calls that wait for nothing. */
+const IMMEDIATE = new Set(['positionOf'])
+
+/** How often a call of the store takes noticeable time, and how much at most, ms. */
+const SLOW_RATE = 0.03
+const SLOWEST_MS = 40
+
+/**
+ * The store as one life of the host sees it: every call is a step of the simulation, which the process may not live to
+ * see. A transaction that is open when it dies is rolled back.
+ */
+export function openStoreFor(life: ProcessLife, medium: StoreMedium): Store {
+  const { real, scheduler } = medium
+  const call = createCall(life, medium)
+  return {
+    ...wrapScope(real, (label, work) => call(label, work, () => !medium.isLocked)),
+    transaction: (work) => transact(life, medium, work),
+    ping: () => call('ping', () => real.ping(), always),
+    close: () => scheduler.track(real.close()),
+  }
+}
+
+type Call = <T>(label: string, work: () => Promise<T>, isReady: () => boolean) => Promise<T>
+
+const always = () => true
+
+function createCall(life: ProcessLife, { scheduler, rng }: StoreMedium): Call {
+  return (label, work, isReady) =>
+    new Promise((resolve, reject) => {
+      if (!life.isAlive) return
+      const run = () => void scheduler.track(work()).then(resolve, reject)
+      const at = scheduler.now + (rng.chance(SLOW_RATE) ? rng.int(1, SLOWEST_MS) : 0)
+      scheduler.add({ at, label, owner: life, run, isReady })
+    })
+}
+
+const PARTS = ['entities', 'progress', 'runs', 'records', 'clients', 'settings'] as const
+
+function wrapScope(scope: StoreScope, call: <T>(label: string, work: () => Promise<T>) => Promise<T>): StoreScope {
+  const wrapped = PARTS.map((name) => [name, wrapPart(name, scope[name], call)])
+  return Object.fromEntries(wrapped) as unknown as StoreScope
+}
+
+type Method = (...args: unknown[]) => Promise<unknown>
+
+function wrapPart(name: string, part: object, call: <T>(label: string, work: () => Promise<T>) => Promise<T>): object {
+  return new Proxy(part, {
+    get(target, method: string) {
+      const real = Reflect.get(target, method) as Method
+      if (typeof real !== 'function') return real
+      if (IMMEDIATE.has(method)) return real.bind(target)
+      return (...args: unknown[]) => call(`${name}.${method}`, () => real.apply(target, args))
+    },
+  })
+}
+
+function transact<T>(life: ProcessLife, medium: StoreMedium, work: (scope: StoreScope) => Promise<T>): Promise<T> {
+  const { scheduler } = medium
+  return new Promise((resolve, reject) => {
+    if (!life.isAlive) return
+    scheduler.add({
+      at: scheduler.now,
+      label: 'begin',
+      owner: life,
+      isReady: () => !medium.isLocked,
+      run: () => {
+        if (failsNow(medium)) return reject(new Error('database is locked'))
+        medium.isLocked = true
+        void transactNow(life, medium, work).then(
+          // The process may die after its transaction is stored and before it knows.
+          (value) => void life.pass('committed', 0).then(() => resolve(value)),
+          reject,
+        )
+      },
+    })
+  })
+}
+
+async function transactNow<T>(
+  life: ProcessLife,
+  medium: StoreMedium,
+  work: (scope: StoreScope) => Promise<T>,
+): Promise<T> {
+  const { real, scheduler } = medium
+  const call = createCall(life, medium)
+  let endOfWork = scheduler.begin()
+  try {
+    return await real.transaction(async (scope) => {
+      endOfWork()
+      try {
+        const wrapped = wrapScope(scope, (label, work) => call(label, work, always))
+        const value = await Promise.race([work(wrapped), life.death])
+        await Promise.race([life.pass('commit', 0), life.death])
+        if (failsNow(medium)) throw new Error('database or disk is full')
+        return value
+      } finally {
+        endOfWork = scheduler.begin()
+      }
+    })
+  } catch (error) {
+    if (!(error instanceof ProcessDied)) throw error
+  } finally {
+    medium.isLocked = false
+    endOfWork()
+  }
+  // Nobody is left to be told.
+  return new Promise(() => {})
+}
+
+function failsNow(medium: StoreMedium): boolean {
+  if (medium.faultRate === 0 || !medium.rng.chance(medium.faultRate)) return false
+  medium.faults += 1
+  return true
+}
