@@ -69,7 +69,7 @@ class History {
     this.#scheduler = new Scheduler({ seed, start, trace })
     this.#globals = simulateGlobals(this.#scheduler, new Rng(`${seed} chance`))
     this.#rng = new Rng(`${seed} history`)
-    const world = new World(new Rng(`${seed} world`), plan.world)
+    const world = new World(new Rng(`${seed} world`), plan.world, trace)
     this.#account = new Account(world, new Rng(`${seed} account`), plan.mostItems)
     this.#network = {
       scheduler: this.#scheduler,
@@ -109,7 +109,15 @@ class History {
     this.#trace?.(`plan ${JSON.stringify(plan)}`)
     this.#flows = await storeFlows(real, plan.flows)
     const rng = new Rng(`${plan.seed} store`)
-    this.#medium = { real, scheduler: this.#scheduler, rng, faultRate: 0, faults: 0, isLocked: false }
+    this.#medium = {
+      real,
+      scheduler: this.#scheduler,
+      rng,
+      trace: this.#trace,
+      faultRate: 0,
+      faults: 0,
+      isLocked: false,
+    }
     this.#observer = openStoreFor(new ProcessLife(this.#scheduler, 'observer'), this.#medium)
     this.#populate()
     this.#startHost()
@@ -267,6 +275,7 @@ class History {
       () => (isOver = true),
       () => (isOver = true),
     )
+    await this.#scheduler.settle()
     while (!isOver && life.isAlive) await this.#step()
   }
 
@@ -275,6 +284,7 @@ class History {
     let isSettled = false
     const settle = () => (isSettled = true)
     promise.then(settle, settle)
+    await this.#scheduler.settle()
     while (!isSettled) await this.#step()
     return promise
   }

@@ -12,6 +12,8 @@ export interface StoreMedium {
   faultRate: number
   /** Faults so far. */
   faults: number
+  /** Told of every record that is stored, when somebody watches. */
+  readonly trace: ((line: string) => void) | undefined
   /** A transaction is open. */
   isLocked: boolean
 }
@@ -54,20 +56,32 @@ function createCall(life: ProcessLife, { scheduler, rng }: StoreMedium): Call {
 
 const PARTS = ['entities', 'progress', 'runs', 'records', 'clients', 'settings'] as const
 
-function wrapScope(scope: StoreScope, call: <T>(label: string, work: () => Promise<T>) => Promise<T>): StoreScope {
-  const wrapped = PARTS.map((name) => [name, wrapPart(name, scope[name], call)])
+function wrapScope(
+  scope: StoreScope,
+  call: <T>(label: string, work: () => Promise<T>) => Promise<T>,
+  trace?: StoreMedium['trace'],
+): StoreScope {
+  const wrapped = PARTS.map((name) => [name, wrapPart(name, scope[name], call, trace)])
   return Object.fromEntries(wrapped) as unknown as StoreScope
 }
 
 type Method = (...args: unknown[]) => Promise<unknown>
 
-function wrapPart(name: string, part: object, call: <T>(label: string, work: () => Promise<T>) => Promise<T>): object {
+function wrapPart(
+  name: string,
+  part: object,
+  call: <T>(label: string, work: () => Promise<T>) => Promise<T>,
+  trace: StoreMedium['trace'],
+): object {
   return new Proxy(part, {
     get(target, method: string) {
       const real = Reflect.get(target, method) as Method
       if (typeof real !== 'function') return real
       if (IMMEDIATE.has(method)) return real.bind(target)
-      return (...args: unknown[]) => call(`${name}.${method}`, () => real.apply(target, args))
+      return (...args: unknown[]) => {
+        if (method === 'deliver') trace?.(`deliver ${JSON.stringify(args)}`)
+        return call(`${name}.${method}`, () => real.apply(target, args))
+      }
     },
   })
 }
@@ -106,7 +120,7 @@ async function transactNow<T>(
     return await real.transaction(async (scope) => {
       endOfWork()
       try {
-        const wrapped = wrapScope(scope, (label, work) => call(label, work, always))
+        const wrapped = wrapScope(scope, (label, work) => call(label, work, always), medium.trace)
         const value = await Promise.race([work(wrapped), life.death])
         await Promise.race([life.pass('commit', 0), life.death])
         if (failsNow(medium)) throw new Error('database or disk is full')

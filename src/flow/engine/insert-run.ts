@@ -4,6 +4,7 @@ import type { StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import { createEtag } from '../etag.ts'
 import type { Flow, Run } from '../types.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import { scheduledMetrics } from './run-document.ts'
 import { tenantOf } from './run-parts.ts'
 
@@ -14,13 +15,15 @@ export interface NewRun {
   /** When to start, ms. */
   readonly notBefore: number
   readonly by: Pick<Caller, 'userId' | 'clientId'>
+  /** Absent: the run plans itself when it starts. */
+  readonly checkpoint?: Checkpoint
 }
 
 /** Stores a run with status `scheduled`: its wire form and the engine's state of it, in the caller's transaction. */
 export async function insertRun(
   scope: StoreScope,
   { clock, newId }: Pick<FlowContext, 'clock' | 'newId'>,
-  { flow, params, notBefore, by }: NewRun,
+  { flow, params, notBefore, by, checkpoint }: NewRun,
 ): Promise<Run> {
   const now = clock.now()
   const etag = createEtag(now)
@@ -53,7 +56,7 @@ export async function insertRun(
     status: 'scheduled',
     notBefore,
     lastSequence: 0,
-    checkpoint: null,
+    checkpoint: checkpoint === undefined ? null : JSON.stringify(checkpoint),
   })
   return run
 }

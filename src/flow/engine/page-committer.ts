@@ -1,11 +1,9 @@
 import type { RecordTarget } from '../../store/store.ts'
 import { countDelivered, type Checkpoint } from './checkpoint.ts'
+import { CommitQueue } from './commit-queue.ts'
 import type { ObservationClock } from './observation-clock.ts'
 import type { ObservedRecords } from './observe-records.ts'
 import type { RunWriter } from './run-writer.ts'
-
-/** Pages stored in one transaction: few enough not to hold up everything else in the process. */
-const MOST_AT_ONCE = 6
 
 /** Something read and how far the run has come with it; stored together or not at all. */
 export interface PageToCommit {
@@ -26,21 +24,11 @@ export interface PageCommitterOptions {
   readonly onCommitted: (pages: readonly PageToCommit[], checkpoint: Checkpoint) => void
 }
 
-interface Waiting {
-  readonly page: PageToCommit
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
-
-/**
- * Stores pages in the order in which they come, all that wait in one transaction: waiting for the disk costs the same for
- * one page as for several.
- */
+/** Stores what a run reads with its checkpoint, in the order in which it comes. */
 export class PageCommitter {
   readonly #options: PageCommitterOptions
+  readonly #queue = new CommitQueue<PageToCommit>((pages) => this.#store(pages))
   #checkpoint: Checkpoint
-  #waiting: Waiting[] = []
-  #isWorking = false
 
   constructor(options: PageCommitterOptions, checkpoint: Checkpoint) {
     this.#options = options
@@ -64,31 +52,12 @@ export class PageCommitter {
 
   /** Resolves when the page is stored. Rejects, like `RunWriter.write`, when it is not going to be. */
   commit(page: PageToCommit): Promise<void> {
-    const stored = new Promise<void>((resolve, reject) => this.#waiting.push({ page, resolve, reject }))
-    void this.#work()
-    return stored
+    return this.#queue.add(page)
   }
 
-  async #work(): Promise<void> {
-    if (this.#isWorking) return
-    this.#isWorking = true
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MOST_AT_ONCE)
-      const pages = group.map(({ page }) => page)
-      try {
-        this.#checkpoint = await this.#store(pages)
-        this.#options.onCommitted(pages, this.#checkpoint)
-        for (const { resolve } of group) resolve()
-      } catch (error) {
-        for (const { reject } of group) reject(error)
-      }
-    }
-    this.#isWorking = false
-  }
-
-  #store(pages: readonly PageToCommit[]): Promise<Checkpoint> {
-    const { writer, target, observations, force } = this.#options
-    return writer.write(async (scope) => {
+  async #store(pages: readonly PageToCommit[]): Promise<void> {
+    const { writer, target, observations, force, onCommitted } = this.#options
+    this.#checkpoint = await writer.write(async (scope) => {
       const { runNo } = writer.state
       let { lastSequence } = writer.state
       let checkpoint = this.#checkpoint
@@ -106,5 +75,6 @@ export class PageCommitter {
       await observations.save(scope.settings)
       return { saved: await writer.saveProgress(scope, checkpoint, lastSequence), result: checkpoint }
     })
+    onCommitted(pages, this.#checkpoint)
   }
 }

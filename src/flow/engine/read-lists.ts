@@ -3,14 +3,32 @@ import type { RowMapper } from '../row-mapper.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { chooseCut, type CutState } from './cut-ranges.ts'
 import { LiveRange } from './live-range.ts'
-import { NOTHING_OBSERVED, observeRecords } from './observe-records.ts'
-import type { PageCommitter } from './page-committer.ts'
+import { NOTHING_OBSERVED, observeRecords, type ObservedRecords } from './observe-records.ts'
 import { Stopped } from './patience.ts'
 import type { Observed, SourceReader } from './source-reader.ts'
 
+/** How far the lists are read. */
+export type ListCheckpoint = Pick<Checkpoint, 'planned' | 'ranges' | 'notes'>
+
+/** A page of a list, and what it makes of the checkpoint that is stored with it. */
+export interface ListedPage {
+  readonly observed: ObservedRecords
+  /** See `ObservationClock`. */
+  readonly observedAt: number
+  readonly advance: <C extends ListCheckpoint>(checkpoint: C) => C
+}
+
+/** Stores the pages. */
+export interface ListCommitter {
+  /** As last committed. */
+  readonly checkpoint: ListCheckpoint
+  /** Resolves when the page is stored. */
+  commit(page: ListedPage): Promise<void>
+}
+
 export interface ReadListsOptions {
   readonly reader: SourceReader
-  readonly committer: PageCommitter
+  readonly committer: ListCommitter
   readonly resource: SourceResource
   readonly mapper: RowMapper | null
   /** Take no further page. */
@@ -116,7 +134,7 @@ class ListReading {
     } catch (error) {
       if (!isRefusedPass(error, resource, range.pass)) throw error
       const note = `The list pass ${range.pass} was left out: ${error.message}`
-      const advance = (checkpoint: Checkpoint) => ({
+      const advance = <C extends ListCheckpoint>(checkpoint: C) => ({
         ...this.#advance(checkpoint, range, null),
         notes: [...checkpoint.notes, note],
       })
@@ -146,7 +164,7 @@ class ListReading {
   }
 
   /** The checkpoint with all ranges as they are now, and `range` at its next page. */
-  #advance(checkpoint: Checkpoint, range: LiveRange, cursor: string | null): Checkpoint {
+  #advance<C extends ListCheckpoint>(checkpoint: C, range: LiveRange, cursor: string | null): C {
     const stored = new Map(checkpoint.ranges.map((range) => [range.no, range]))
     const ranges = this.#ranges.map((live) => {
       if (live === range) return live.toReadRange(cursor === null, cursor)

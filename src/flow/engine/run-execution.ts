@@ -231,7 +231,8 @@ async function advanceFlow(scope: StoreScope, parts: RunParts, checkpoint: Check
 
 const FORESEEN = [FatalSourceError, GaveUpError, MissingPartError, FlowServiceError]
 
-function isForeseen(cause: unknown): cause is Error {
+/** Faults that the message alone explains. */
+export function isForeseen(cause: unknown): cause is Error {
   return FORESEEN.some((type) => cause instanceof type)
 }
 

@@ -10,8 +10,12 @@ import { parseSchedule, type Schedule } from '../schedule.ts'
 import type { BaseConnection, Flow, Run, SourceConnection, TargetConnection } from '../types.ts'
 
 /** The entities that a run works with, read when it starts: connections patched since the last run count. */
-export interface RunParts {
+export interface RunParts extends FlowParts {
   readonly run: StoredEntity<Run>
+}
+
+/** What a flow joins. */
+export interface FlowParts {
   readonly flow: StoredEntity<Flow>
   readonly schedule: Schedule
   readonly base: StoredEntity<BaseConnection>
@@ -40,6 +44,11 @@ export async function loadParts(
   run: StoredEntity<Run>,
   flow: StoredEntity<Flow>,
 ): Promise<RunParts> {
+  return { run, ...(await loadFlowParts(context, flow)) }
+}
+
+/** Throws `MissingPartError` when something that the flow needs is not there. */
+export async function loadFlowParts(context: FlowContext, flow: StoredEntity<Flow>): Promise<FlowParts> {
   const get = async <D extends EntityDocument>(
     kind: 'connections' | 'sourceConnections' | 'targetConnections' | 'dataSets',
     id: unknown,
@@ -62,7 +71,6 @@ export async function loadParts(
     throw new MissingPartError(`No source plugin reads ${String(resourcePath)} of connection spec ${connectionSpecId}.`)
   }
   return {
-    run,
     flow,
     schedule: parseSchedule(flow.document.scheduleParams),
     base,
@@ -76,7 +84,7 @@ export async function loadParts(
 }
 
 /** False when the flow, its source or its target were pointed at something else since the run started. */
-export async function isStillJoined(scope: StoreScope, parts: RunParts): Promise<boolean> {
+export async function isStillJoined(scope: StoreScope, parts: FlowParts): Promise<boolean> {
   const { flow, sourceConnection, dataSetId } = parts
   const now = (await scope.entities.getByNo(flow.no)) as StoredEntity<Flow> | null
   if (now === null) return false

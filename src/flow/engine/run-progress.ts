@@ -1,35 +1,44 @@
-import type { RunCounts } from './checkpoint.ts'
+import type { Checkpoint, RunCounts } from './checkpoint.ts'
+import { PAGE_SIZE } from './live-range.ts'
 
 /** How a run is getting on, as told while it goes on. */
 export interface RunProgress {
   /** Records received so far, of the whole run. */
   readonly records: number
-  /** Requests sent since the host began to work on the run. */
+  /** Requests sent since the host began to work on the run; 0 while it does not. */
   readonly requests: number
   /** Requests per second over the last seconds. */
   readonly requestsPerSecond: number
-  /** Requests that the source refused because of a rate limit. */
+  /** Requests that the source refused because of a rate limit, since the host began to work on the run. */
   readonly rateLimited: number
-  /** Estimated share of the window that is read, 0 to 1; never falls. */
+  /** Estimated share of what the run is to read that is read, 0 to 1; 1 not before everything is. */
   readonly windowDone: number
-  /** Estimated seconds until everything is read; null while nothing can be told. */
+  /** Estimated seconds until the lists are read; 0 when everything is read, null while nothing can be told. */
   readonly secondsLeft: number | null
 }
 
 const RATE_WINDOW_MS = 5_000
 
-/** Follows one run. Figures are of this process; counts come from the run's checkpoint. */
+/** Nobody knows how many changes or vanished objects there are before they are read: assume so many requests more. */
+const UNKNOWN_LENGTH = 10
+
+/** The largest share that is told of a run that still has something to read. */
+const NEARLY_DONE = 0.999
+
+/** Follows one run, in one process. */
 export class RunProgressMeter {
   readonly #now: () => number
   readonly #startedAt: number
   /** Moments of the requests of the last seconds. */
   readonly #recent: number[] = []
   #requests = 0
+  /** Those of them sent when the lists last gave a page. */
+  #requestsForLists = 0
   #rateLimited = 0
   #records = 0
   #pagesRead = 0
+  #pagesLeft = 0
   #windowDone = 0
-  #pagesLeft: number | null = null
 
   /** @param now - milliseconds */
   constructor(now: () => number) {
@@ -52,26 +61,60 @@ export class RunProgressMeter {
     this.#records = input
   }
 
-  /** What the lists have come to. */
+  /** What the lists have come to: pages that were read since the meter was made, and an estimate of those to come. */
   listed({ pagesRead, pagesLeft }: { readonly pagesRead: number; readonly pagesLeft: number }): void {
     this.#pagesRead = pagesRead
     this.#pagesLeft = pagesLeft
-    this.#windowDone = Math.max(this.#windowDone, pagesRead / Math.max(1, pagesRead + pagesLeft))
+    this.#requestsForLists = this.#requests
   }
 
-  get progress(): RunProgress {
+  /**
+   * The figures as they stand. The share that is done never falls from one call to the next.
+   *
+   * @param checkpoint - as last stored; null before the run is planned
+   */
+  progress(checkpoint: Checkpoint | null): RunProgress {
     this.#forgetOld()
     const elapsed = (this.#now() - this.#startedAt) / 1000
-    const seconds = Math.max(0.001, Math.min(RATE_WINDOW_MS / 1000, elapsed))
-    const pace = this.#pagesRead / Math.max(0.001, elapsed)
+    const rateSeconds = Math.min(RATE_WINDOW_MS / 1000, Math.max(1, elapsed))
+    this.#windowDone = Math.max(this.#windowDone, this.#shareDone(checkpoint))
     return {
-      records: this.#records,
+      records: Math.max(this.#records, checkpoint?.counts.input ?? 0),
       requests: this.#requests,
-      requestsPerSecond: Math.round((this.#recent.length / seconds) * 10) / 10,
+      requestsPerSecond: Math.round((this.#recent.length / rateSeconds) * 10) / 10,
       rateLimited: this.#rateLimited,
-      windowDone: Math.round(this.#windowDone * 1000) / 1000,
-      secondsLeft: this.#pagesLeft === null || pace === 0 ? null : Math.ceil(this.#pagesLeft / pace),
+      windowDone: this.#windowDone,
+      secondsLeft: this.#secondsLeft(checkpoint, elapsed),
     }
+  }
+
+  #shareDone(checkpoint: Checkpoint | null): number {
+    if (!checkpoint?.isPrepared) return 0
+    const openRanges = countOpenRanges(checkpoint)
+    const openStages = countOpenStages(checkpoint)
+    if (openRanges + openStages === 0) return 1
+    // A run that goes on after a pause has read pages that this meter has not seen.
+    const pagesRead = Math.max(this.#pagesRead, Math.ceil(checkpoint.counts.input / PAGE_SIZE))
+    const pagesLeft = this.#listPagesLeft(openRanges) ?? Math.max(UNKNOWN_LENGTH, pagesRead)
+    const done = pagesRead + (openRanges === 0 ? this.#requests - this.#requestsForLists : 0)
+    const share = done / (done + pagesLeft + openStages * UNKNOWN_LENGTH)
+    return Math.min(NEARLY_DONE, Math.round(share * 1000) / 1000)
+  }
+
+  #secondsLeft(checkpoint: Checkpoint | null, elapsed: number): number | null {
+    if (!checkpoint?.isPrepared) return null
+    const openRanges = countOpenRanges(checkpoint)
+    if (openRanges === 0) return countOpenStages(checkpoint) === 0 ? 0 : null
+    const pagesLeft = this.#listPagesLeft(openRanges)
+    return pagesLeft === null ? null : Math.ceil((pagesLeft * elapsed) / this.#pagesRead)
+  }
+
+  /** Null when there are lists of whose length nothing is known yet. */
+  #listPagesLeft(openRanges: number): number | null {
+    if (openRanges === 0) return 0
+    // A range of which no page was read does not count among the pages left.
+    if (this.#pagesRead < openRanges) return null
+    return Math.max(this.#pagesLeft, openRanges)
   }
 
   #forgetOld(): void {
@@ -82,9 +125,23 @@ export class RunProgressMeter {
   }
 }
 
+function countOpenRanges({ ranges }: Checkpoint): number {
+  return ranges.filter(({ done }) => !done).length
+}
+
+/** Stages after the lists that are not over. */
+function countOpenStages({ changes, relist, repair }: Checkpoint): number {
+  return [changes, relist, repair].filter((stage) => stage !== null && !stage.done).length
+}
+
 /** The runs that the host is working on. */
 export class RunProgressBoard {
   readonly #meters = new Map<number, RunProgressMeter>()
+
+  /** How many runs the host is working on. */
+  get size(): number {
+    return this.#meters.size
+  }
 
   start(runNo: number, meter: RunProgressMeter): void {
     this.#meters.set(runNo, meter)
@@ -94,8 +151,9 @@ export class RunProgressBoard {
     this.#meters.delete(runNo)
   }
 
-  /** Null when the host is not working on the run now. */
-  of(runNo: number): RunProgress | null {
-    return this.#meters.get(runNo)?.progress ?? null
+  /** A run's progress; of one that the host is not working on, what its checkpoint tells. See `RunProgressMeter`. */
+  of(runNo: number, checkpoint: Checkpoint | null): RunProgress {
+    const meter = this.#meters.get(runNo) ?? new RunProgressMeter(() => 0)
+    return meter.progress(checkpoint)
   }
 }

@@ -58,7 +58,10 @@ function creationOf({ schedule }: RunParts, { window }: Checkpoint) {
 }
 
 /** Tells whether a run was over the same base connection, asking the store once for each run. */
-function createOwnRunCheck({ store }: FlowContext, { base }: RunParts): (runNo: number) => Promise<boolean> {
+export function createOwnRunCheck(
+  { store }: FlowContext,
+  { base }: Pick<RunParts, 'base'>,
+): (runNo: number) => Promise<boolean> {
   const answers = new Map<number, Promise<boolean>>()
   const ask = async (runNo: number): Promise<boolean> => {
     const run = await store.entities.getByNo(runNo)

@@ -5,6 +5,7 @@ import { createEtag } from '../etag.ts'
 import type { Flow, LastRunDetails, Run } from '../types.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Stopped, type Patience } from './patience.ts'
+import { transactPatiently } from './patient-transaction.ts'
 import { runDocument, type RunErrors } from './run-document.ts'
 import { tenantOf } from './run-parts.ts'
 
@@ -56,21 +57,13 @@ export class RunWriter {
    * locked or full is waited for like a source that does not answer.
    */
   async write<T>(work: (scope: StoreScope) => Promise<{ saved: Saved; result: T }>): Promise<T> {
-    const { store, patience } = this.#options
-    for (let tries = 1; ; tries++) {
-      try {
-        const { saved, result } = await store.transaction(async (scope) => {
-          await this.#assertOpen(scope)
-          return work(scope)
-        })
-        this.#state = saved.state
-        this.#run = saved.run
-        return result
-      } catch (error) {
-        if (error instanceof Stopped || !(error instanceof Error)) throw error
-        await patience.pause(tries, new Error(`The store cannot be written: ${error.message}`, { cause: error }))
-      }
-    }
+    const { saved, result } = await transactPatiently(this.#options, async (scope) => {
+      await this.#assertOpen(scope)
+      return work(scope)
+    })
+    this.#state = saved.state
+    this.#run = saved.run
+    return result
   }
 
   /** The run goes on: its checkpoint and the wire form that follows from it. */

@@ -52,6 +52,8 @@ export interface AccountLimits {
 /** More requests at once than fill the budget on average, so that slow answers leave no gap. */
 const HEADROOM = 1.5
 const LEAST_PARALLELISM = 2
+/** What a refusal leaves of the places. */
+const AFTER_REFUSAL = 0.7
 
 /** A limiter of the server: all requests, or those of one operation. */
 class Limiter {
@@ -62,7 +64,7 @@ class Limiter {
 
   constructor(perSecond: number, concurrency: number) {
     this.window = new SendWindow(perSecond)
-    this.concurrency = new AdaptiveLimit(concurrency)
+    this.concurrency = new AdaptiveLimit(concurrency, AFTER_REFUSAL)
   }
 
   /** Milliseconds until it lets a request pass; `Infinity` when only the end of another one can. */

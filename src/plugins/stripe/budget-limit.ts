@@ -1,6 +1,5 @@
 /** From nothing to its greatest value a limit takes so long, in milliseconds. */
 const RECOVERY_MS = 15_000
-const DECREASE = 0.7
 /** Refusals that come closer together belong to one excess. */
 const LEAST_BETWEEN_DECREASES_MS = 1000
 
@@ -10,13 +9,18 @@ const LEAST_BETWEEN_DECREASES_MS = 1000
  */
 export class AdaptiveLimit {
   readonly #most: number
+  readonly #factor: number
   #value: number
   #since = 0
   #decreasedAt = -Infinity
 
-  /** @param most - integer, at least 1; what the limit starts with and grows back to */
-  constructor(most: number) {
+  /**
+   * @param most - integer, at least 1; what the limit starts with and grows back to
+   * @param factor - what a refusal leaves of it, below 1
+   */
+  constructor(most: number, factor: number) {
     this.#most = most
+    this.#factor = factor
     this.#value = most
   }
 
@@ -38,7 +42,7 @@ export class AdaptiveLimit {
    */
   decrease(now: number, sentAt: number): boolean {
     if (sentAt < this.#decreasedAt || now - this.#decreasedAt < LEAST_BETWEEN_DECREASES_MS) return false
-    this.#value = Math.max(1, this.#exactAt(now) * DECREASE)
+    this.#value = Math.max(1, this.#exactAt(now) * this.#factor)
     this.#since = now
     this.#decreasedAt = now
     return true

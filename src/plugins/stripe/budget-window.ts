@@ -9,6 +9,8 @@ const LEAST_GUARD_MS = 15
 const MOST_GUARD_MS = 120
 const GUARD_GROWTH = 2
 const GUARD_NARROWS_MS_PER_SECOND = 1
+/** A refusal may be one request that came at a bad moment, so it costs little. */
+const AFTER_REFUSAL = 0.8
 const COMPACT_AT = 1024
 
 /** A request as the windows see it. */
@@ -42,7 +44,7 @@ export class SendWindow {
 
   /** @param mostPerSecond - integer, at least 1 */
   constructor(mostPerSecond: number) {
-    this.#rate = new AdaptiveLimit(mostPerSecond)
+    this.#rate = new AdaptiveLimit(mostPerSecond, AFTER_REFUSAL)
   }
 
   /** Requests per second allowed at this moment. */

@@ -19,10 +19,12 @@ const EXTENT_CALLS = 5
 /** The oldest object is known well enough when the bounds of its age differ by less than this factor. */
 const AGE_TOLERANCE = 1.5
 /** The walk leaves out so much of a page between two pages. */
-const FIRST_STRIDE = 0.5
+const FIRST_STRIDE = 0.25
 /** How the stride grows while the density stays the same, and the factor up to which two densities are the same. */
 const STRIDE_GROWTH = 2.5
 const SAME_DENSITY = 1.6
+/** Over a larger share of the window than this, another density is a trend and no burst. */
+const LOCAL_SHARE = 0.1
 /** The share of the walk's own mean density in the estimate; the trend over the whole window has the rest. */
 const WALK_WEIGHT = 0.7
 
@@ -174,7 +176,7 @@ async function findExtent(survey: Survey, known: Part): Promise<void> {
 
 interface Walk {
   readonly parts: readonly Part[]
-  /** The density was the same at every stride. */
+  /** The density was the same at every short stride. */
   readonly isSmooth: boolean
 }
 
@@ -197,7 +199,7 @@ async function walkOlder(survey: Survey, newest: Part): Promise<Walk> {
       parts.push(await survey.readBefore(Math.round(part.lo - Math.sqrt(pageSeconds * skipped))))
     }
     const isSame = change >= 1 / SAME_DENSITY && change <= SAME_DENSITY
-    isSmooth &&= isSame
+    isSmooth &&= isSame || skipped > LOCAL_SHARE * (survey.end - survey.oldest)
     stride = isSame ? stride * STRIDE_GROWTH : FIRST_STRIDE
     part = reached
   }

@@ -19,8 +19,12 @@ export class World {
   readonly #byId = new Map<string, ModelObject>()
   #ids = 0
 
-  constructor(rng: Rng, rules: WorldRules) {
+  readonly #trace: ((line: string) => void) | undefined
+
+  /** @param trace - told of everything that happens, when somebody watches */
+  constructor(rng: Rng, rules: WorldRules, trace?: (line: string) => void) {
     this.#rng = rng
+    this.#trace = trace
     this.rules = rules
   }
 
@@ -59,6 +63,7 @@ export class World {
     while (index < list.length && isBefore(list[index]!)) index++
     list.splice(index, 0, object)
     this.#byId.set(object.id, object)
+    this.#trace?.(`world: ${kind} ${body.id} from ${time(at)}, listed from ${time(object.visibleAt)}`)
     return object
   }
 
@@ -67,11 +72,13 @@ export class World {
     const before = object.at(at)
     const body = { ...before, ...members, metadata: { rev: String(object.versions.length) } }
     object.versions.push({ at, body })
+    this.#trace?.(`world: ${object.id} changed to version ${object.versions.length - 1} at ${time(at)}`)
     return body
   }
 
   delete(object: ModelObject, at: number): void {
     object.deletedAt = at
+    this.#trace?.(`world: ${object.id} deleted at ${time(at)}`)
   }
 
   /** Announces a change; sometimes twice. */
@@ -81,7 +88,12 @@ export class World {
       const id = this.nextId('evt')
       const created = Math.floor(at / 1000)
       const body = { id, object: 'event', api_version: '2020-08-27', created, type, data: { object: snapshot } }
+      this.#trace?.(`world: ${id} ${type} of ${String(snapshot.id)}`)
       this.create('events', at, body)
     }
   }
+}
+
+function time(at: number): string {
+  return new Date(at).toISOString()
 }
