@@ -21,11 +21,14 @@ import { createRunDispatcher } from './flow/engine/run-dispatcher.ts'
 import type { RunDispatcher } from './flow/engine/run-dispatcher.ts'
 import { createRunEngine } from './flow/engine/run-engine.ts'
 import { RunProgressBoard } from './flow/engine/run-progress.ts'
+import { createAuditService } from './flow/audit-service.ts'
 import { createRecordPages } from './flow/record-pages.ts'
+import { createRunEvents } from './flow/run-events.ts'
 import { createRunService } from './flow/run-service.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
+import { auditRoutes } from './http/audit-routes.ts'
 import { batchRoutes } from './http/batch-routes.ts'
 import { answerBadRequest } from './http/client-error.ts'
 import { createTokenCodec } from './http/continuation-token.ts'
@@ -40,9 +43,11 @@ import { createMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
 import { recordRoutes } from './http/record-routes.ts'
 import type { PublicRoute, Route } from './http/route.ts'
+import { runEventsRoutes } from './http/run-events-routes.ts'
 import { runRoutes } from './http/run-routes.ts'
 import { schemaRegistryRoutes } from './http/schema-registry-routes.ts'
 import { sourceConnectionRoutes } from './http/source-connection-routes.ts'
+import { sourcePlanRoutes } from './http/source-plan-routes.ts'
 import { specRoutes } from './http/spec-routes.ts'
 import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
 import { targetConnectionRoutes } from './http/target-connection-routes.ts'
@@ -142,7 +147,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
     })
     await customSpecs.load()
     const accessTokens = createAccessTokens(keys, clock)
-    const metrics = createMetrics()
+    const board = new RunProgressBoard()
+    const metrics = createMetrics({
+      resourcePaths: options.plugins.flatMap(({ resources }) => resources.map(({ resourcePath }) => resourcePath)),
+      runsInProgress: () => board.size,
+    })
     const listener = createListener(config)
     const parts: HostParts = {
       config,
@@ -153,12 +162,13 @@ export async function createHost(options: HostOptions): Promise<Host> {
       publicUrl: () => config.publicUrl ?? listener.url(),
       customSpecs,
     }
-    const board = new RunProgressBoard()
     const runs = createRuns(parts, board)
+    const runEvents = createRunEvents(context, board)
     const dataAccess = createDataAccess({ store, folder: path.join(config.dataDir, 'files') })
     const router = createApp({
       routes: [
         ...apiRoutes(parts, runs),
+        ...runEventsRoutes(runEvents),
         ...dataAccessRoutes({ dataAccess, publicUrl: parts.publicUrl }),
         ...(options.routes?.(parts) ?? []),
       ],
@@ -186,6 +196,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       },
       stop() {
         stopped ??= (async () => {
+          runEvents.stop()
           await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), dataAccess.stop()])
           metrics.registry.clear()
           if (!options.store) await store.close()
@@ -206,11 +217,13 @@ function apiRoutes({ context, tokens, publicUrl, customSpecs }: HostParts, runs:
     ...sandboxRoutes(),
     ...specRoutes(context, customSpecs, tokens),
     ...exploreRoutes(context),
+    ...sourcePlanRoutes(context),
     ...connectionRoutes(context, tokens),
     ...sourceConnectionRoutes(context, tokens),
     ...targetConnectionRoutes(context, tokens),
     ...flowRoutes(context, tokens, { onFlowDue: onRunnable, onFlowDeleted: (flow) => runs.cancel(flow.no) }),
     ...runRoutes(context, tokens, createRunService(context, { onRunnable, publicUrl })),
+    ...auditRoutes(context, tokens, createAuditService(context, { onRunnable })),
     ...recordRoutes(createRecordPages(context), tokens),
     ...dataSetRoutes(context),
     ...batchRoutes(context),

@@ -6,7 +6,7 @@ import type { FlowContext } from './context.ts'
 import { createEtag } from './etag.ts'
 import type { Flow } from './types.ts'
 
-/** Ends the runs of a flow that is deleted: those that wait or are in progress become `failed` and say why. */
+/** Ends the runs and audits of a flow that is deleted: those that wait or are in progress become `failed` and say why. */
 export async function cancelRuns(
   { clock }: Pick<FlowContext, 'clock'>,
   scope: StoreScope,
@@ -19,16 +19,22 @@ export async function cancelRuns(
     if (run === null) continue
     const now = clock.now()
     const etag = createEtag(now, run.etag)
-    const document = {
+    const changed = {
       ...run.document,
       updatedAt: now,
       updatedBy: caller.userId,
       updatedClient: caller.clientId,
       etag,
-      eTag: etag,
-      metrics: cancelled(run.document['metrics'], now),
-      activities: cancelledActivities(run.document['activities'], now),
     }
+    const document =
+      run.kind === 'audits'
+        ? { ...changed, status: 'failed', completedAt: now, errors: [REASON] }
+        : {
+            ...changed,
+            eTag: etag,
+            metrics: cancelled(run.document['metrics'], now),
+            activities: cancelledActivities(run.document['activities'], now),
+          }
     await scope.entities.update(run, { etag, document })
   }
 }

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
 import type { Caller } from '../caller.ts'
 import { notFound } from '../errors.ts'
-import { isJsonObject, type JsonObject } from '../json.ts'
+import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts'
 import type { StoredEntity } from '../store/store.ts'
 import type { FlowContext } from './context.ts'
 import { parseCheckpoint } from './engine/checkpoint.ts'
-import type { RunProgress, RunProgressBoard } from './engine/run-progress.ts'
+import { RunProgressMeter, type RunProgressBoard } from './engine/run-progress.ts'
 import type { Run } from './types.ts'
 
 /** How often a run is looked at, and so the shortest time between two events, ms. */
@@ -44,7 +44,13 @@ export function createRunEvents(
       return run as StoredEntity<Run>
     },
     open(run) {
-      const stream = new RunEventStream({ clock, look: () => look(run) })
+      // The meter of a run that has just ended still tells the requests that it took.
+      let meter = new RunProgressMeter(() => clock.now())
+      const look = () => {
+        meter = board.of(run.no) ?? meter
+        return lookAt(run, meter)
+      }
+      const stream = new RunEventStream({ clock, look })
       open.add(stream)
       stream.once('close', () => open.delete(stream))
       if (isStopped) stream.finish()
@@ -56,27 +62,27 @@ export function createRunEvents(
     },
   }
 
-  async function look({ no, id }: StoredEntity<Run>): Promise<Sight | null> {
-    const run = (await store.entities.getByNo(no)) as StoredEntity<Run> | null
-    // Read after the document: a run that has ended has its last checkpoint.
-    const state = await store.runs.get(no)
+  async function lookAt({ no, id }: StoredEntity<Run>, meter: RunProgressMeter): Promise<Sight | null> {
+    // In one transaction, so that the checkpoint is the one that the document was made of.
+    const { run, state } = await store.transaction(async (scope) => ({
+      run: (await scope.entities.getByNo(no)) as StoredEntity<Run> | null,
+      state: await scope.runs.get(no),
+    }))
     if (run === null || state === null) return null
-    const { recordSummary, statusSummary } = run.document.metrics
+    const { recordSummary = {}, statusSummary = {} } = run.document.metrics
     const checkpoint = state.checkpoint === null ? null : parseCheckpoint(state.checkpoint)
-    const status = isJsonObject(statusSummary) ? String(statusSummary['status']) : state.status
+    const status = memberOf(statusSummary, 'status') ?? state.status
+    const records = memberOf(recordSummary, 'inputRecordCount') ?? 0
     const isEnded = status === 'success' || status === 'failed'
-    const summaries = { recordSummary: isJsonObject(recordSummary) ? recordSummary : {} }
     return {
-      progress: { runId: id, status, ...wireProgress(board.of(no, checkpoint)), ...summaries },
-      end: isEnded ? { runId: id, statusSummary: statusSummary ?? {}, ...summaries } : null,
+      progress: { runId: id, status, records, ...meter.progress(checkpoint), recordSummary },
+      end: isEnded ? { runId: id, statusSummary, recordSummary } : null,
     }
   }
 }
 
-/** The members by name: what else a meter may tell is not part of the API. */
-function wireProgress(progress: RunProgress): JsonObject {
-  const { records, requests, requestsPerSecond, rateLimited, windowDone, secondsLeft } = progress
-  return { records, requests, requestsPerSecond, rateLimited, windowDone, secondsLeft }
+function memberOf(summary: JsonValue, name: string): JsonValue | undefined {
+  return isJsonObject(summary) ? summary[name] : undefined
 }
 
 /** What is to be told of a run at one moment. */
@@ -118,7 +124,9 @@ class RunEventStream extends Readable {
     this.#wantsMore = true
     if (this.#isFollowing) return
     this.#isFollowing = true
-    this.#follow().catch((error: unknown) => this.destroy(error as Error))
+    this.#follow().catch((error: unknown) => {
+      if (!this.#over.signal.aborted) this.destroy(error as Error)
+    })
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {

@@ -26,8 +26,11 @@ export interface ListParameters {
 }
 
 export interface EntityLists {
-  /** `GET /{collection}`. `fixed` must hold besides what the caller asks for. */
-  list(request: ApiRequest, collection: EntityKind, fixed?: readonly Comparison[]): Promise<ApiResponse>
+  /**
+   * `GET /{path}`, by default `GET /{collection}`. `fixed` must hold besides what the caller asks for.
+   * @param path - where the list goes on, below the service; continuation tokens count there only
+   */
+  list(request: ApiRequest, collection: EntityKind, fixed?: readonly Comparison[], path?: string): Promise<ApiResponse>
   /** `POST /{collection}/search`: the same with the parameters in the body. */
   search(request: ApiRequest, collection: EntityKind): Promise<ApiResponse>
 }
@@ -39,24 +42,26 @@ export function createEntityLists(store: Store, tokens: TokenCodec): EntityLists
     collection: EntityKind,
     readParameters: () => ListParameters,
     fixed: readonly Comparison[] = [],
+    path: string = collection,
   ): Promise<ApiResponse> {
     const { tenant } = request.caller
-    const scope = `${tenant.orgId}/${tenant.sandboxName}/${collection}`
+    const scope = `${tenant.orgId}/${tenant.sandboxName}/${path}`
     const token = queryValue(request, 'continuationToken')
     if (token !== undefined) {
-      return page(request, collection, scope, tokens.decode(scope, token) as ListRequest)
+      return page(request, collection, path, scope, tokens.decode(scope, token) as ListRequest)
     }
     const parameters = readParameters()
     const listRequest = parseParameters(parameters, fixed)
     if (parseBoolean('count', parameters.count) === true) {
       return { status: 200, body: { count: await store.entities.count(tenant, collection, listRequest.filter) } }
     }
-    return page(request, collection, scope, listRequest)
+    return page(request, collection, path, scope, listRequest)
   }
 
   async function page(
     { caller: { tenant } }: ApiRequest,
     collection: EntityKind,
+    path: string,
     scope: string,
     request: ListRequest,
   ): Promise<ApiResponse> {
@@ -69,20 +74,20 @@ export function createEntityLists(store: Store, tokens: TokenCodec): EntityLists
       status: 200,
       body: {
         items: entities.map(({ document }) => project(document, projection)),
-        _links: next ? { next: { href: `/${collection}?continuationToken=${tokens.encode(scope, next)}` } } : {},
+        _links: next ? { next: { href: `/${path}?continuationToken=${tokens.encode(scope, next)}` } } : {},
       },
     }
   }
 
   return {
-    list(request, collection, fixed) {
+    list(request, collection, fixed, path) {
       const read = () => ({
         property: request.query['property'] ?? [],
         orderby: queryValue(request, 'orderby'),
         limit: queryValue(request, 'limit'),
         count: queryValue(request, 'count'),
       })
-      return answer(request, collection, read, fixed)
+      return answer(request, collection, read, fixed, path)
     },
     search(request, collection) {
       return answer(request, collection, () => parseSearchBody(request.body))

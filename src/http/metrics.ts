@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { RunObserver } from '../flow/engine/run-engine.ts'
 
 export interface RequestObservation {
@@ -7,6 +7,26 @@ export interface RequestObservation {
   readonly route: string | undefined
   readonly status: number
   readonly seconds: number
+}
+
+/** The limits that a source may name; whatever else it says is counted as `other`. */
+export const RATE_LIMIT_REASONS: readonly string[] = [
+  'global-rate',
+  'global-concurrency',
+  'endpoint-rate',
+  'endpoint-concurrency',
+  'resource-specific',
+  'lock_timeout',
+]
+
+export interface MetricsOptions {
+  /**
+   * Those that the plugins declare. Any other one is counted as `other`: who describes a source of his own may have put
+   * anything into its paths. So is a run that ended before its resource was known.
+   */
+  readonly resourcePaths?: Iterable<string>
+  /** How many runs this process is working on. */
+  readonly runsInProgress?: () => number
 }
 
 /** Figures for Prometheus. Labels never hold anything of an account. */
@@ -19,8 +39,12 @@ export interface Metrics {
   collectProcessMetrics(): void
 }
 
-export function createMetrics(): Metrics {
+export function createMetrics({ resourcePaths = [], runsInProgress = () => 0 }: MetricsOptions = {}): Metrics {
   const registry = new Registry()
+  const knownPaths = new Set(resourcePaths)
+  const labelOf = (resourcePath: string) => ({
+    resource_path: knownPaths.has(resourcePath) ? resourcePath : 'other',
+  })
   const requests = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Duration of HTTP requests by route template, method and status.',
@@ -34,23 +58,36 @@ export function createMetrics(): Metrics {
   const records = counter('run_records_total', 'Records on those pages.', ['resource_path'])
   const retries = counter('run_retries_total', 'Pauses after which runs tried again.', ['resource_path'])
   const requestsSent = counter('source_requests_total', 'Requests that runs have sent to sources.', ['resource_path'])
-  const rateLimited = counter('source_rate_limited_total', 'Those that a rate limit refused.', [
+  const rateLimited = counter('source_rate_limited_total', 'Those that a rate limit refused, by the limit named.', [
     'resource_path',
     'reason',
   ])
   const ended = counter('runs_ended_total', 'Runs that have ended, by status.', ['resource_path', 'status'])
+  new Gauge({
+    name: 'runs_in_progress',
+    help: 'Runs that this process is working on.',
+    registers: [registry],
+    collect(): void {
+      this.set(runsInProgress())
+    },
+  })
 
   return {
     registry,
     runs: {
       pageCommitted(resourcePath, recordCount) {
-        pages.inc({ resource_path: resourcePath })
-        records.inc({ resource_path: resourcePath }, recordCount)
+        pages.inc(labelOf(resourcePath))
+        records.inc(labelOf(resourcePath), recordCount)
       },
-      requestSent: (resourcePath) => requestsSent.inc({ resource_path: resourcePath }),
-      rateLimited: (resourcePath, reason) => rateLimited.inc({ resource_path: resourcePath, reason }),
-      retried: (resourcePath) => retries.inc({ resource_path: resourcePath }),
-      runEnded: (resourcePath, status) => ended.inc({ resource_path: resourcePath, status }),
+      requestSent: (resourcePath) => requestsSent.inc(labelOf(resourcePath)),
+      rateLimited(resourcePath, reason) {
+        rateLimited.inc({
+          ...labelOf(resourcePath),
+          reason: RATE_LIMIT_REASONS.includes(reason) ? reason : 'other',
+        })
+      },
+      retried: (resourcePath) => retries.inc(labelOf(resourcePath)),
+      runEnded: (resourcePath, status) => ended.inc({ ...labelOf(resourcePath), status }),
     },
     observeRequest({ method, route = 'none', status, seconds }) {
       requests.observe({ method, route, status: String(status) }, seconds)

@@ -297,6 +297,8 @@ export interface RecordStore {
   observedSince(target: RecordTarget, objectIds: readonly string[], since: number): Promise<ReadonlySet<string>>
   /** The newest versions of these objects, deleted ones included, in any order; an unknown id is left out. */
   versionsOf(target: RecordTarget, objectIds: readonly string[]): Promise<readonly StoredVersion[]>
+  /** Notes that these objects were observed as they are stored, at `observedAt` (ms); an older observation counts for nothing. */
+  confirm(target: RecordTarget, objectIds: readonly string[], observedAt: number): Promise<void>
   /**
    * Objects that are there and whose `revisitAt` lies at or before `dueAt` (Unix seconds; Infinity for all that have
    * one), newest creation first, at most `limit`. Objects of unknown creation are left out.
@@ -354,6 +356,8 @@ export interface NumberedFinding extends AuditFinding {
 export interface AuditStore {
   /** Keeps what an audit (the number of its entity) has found. An object that it has found before stays as it was found. */
   addFindings(auditNo: number, findings: readonly AuditFinding[]): Promise<void>
+  /** Which of these objects are findings of the audit. */
+  found(auditNo: number, objectIds: readonly string[]): Promise<ReadonlySet<string>>
   /** The findings of an audit in the order of their numbers, after `afterNumber`. */
   findings(auditNo: number, afterNumber: number, limit: number): Promise<readonly NumberedFinding[]>
   countFindings(auditNo: number): Promise<Readonly<Record<AuditFindingKind, number>>>

@@ -1,13 +1,10 @@
 import { afterEach, expect, test } from '@jest/globals'
-import { sourcePlanRoutes } from '../../src/http/source-plan-routes.ts'
 import type { JsonObject } from '../../src/json.ts'
 import type { SourceEstimate, SourcePlugin } from '../../src/plugins/plugin.ts'
-import { createAccountBudgets } from '../../src/plugins/stripe/budget.ts'
-import { createStripeClient, DEFAULT_API_VERSION } from '../../src/plugins/stripe/client.ts'
-import { COUNTING_API_VERSION, createStripeEstimator } from '../../src/plugins/stripe/estimate.ts'
 import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
 import { createStripeSandbox } from '../../src/sandbox/stripe/sandbox.ts'
 import { connectionBody, create, FLOW_SERVICE, sourceBody, UNKNOWN_ID } from '../support/flow-host.ts'
+import { checkAnswer } from '../support/openapi-check.ts'
 import { GLOBEX, startTestHost } from '../support/test-host.ts'
 import type { TestHost } from '../support/test-host.ts'
 import { scriptedPlugin } from '../flow/explore/scripted-source.ts'
@@ -20,7 +17,7 @@ afterEach(async () => {
 })
 
 async function start(plugin: SourcePlugin): Promise<TestHost> {
-  const started = await startTestHost({ plugins: [plugin], routes: ({ context }) => sourcePlanRoutes(context) })
+  const started = await startTestHost({ plugins: [plugin] })
   cleanups.push(() => started.stop())
   return started
 }
@@ -29,22 +26,7 @@ async function start(plugin: SourcePlugin): Promise<TestHost> {
 async function stripe(): Promise<SourcePlugin> {
   const sandbox = await createStripeSandbox({ counts: { charges: 60 } })
   cleanups.push(() => sandbox.close())
-  const plugin = createStripePlugin({ apiBase: sandbox.url })
-  return {
-    ...plugin,
-    connect(auth, params, context) {
-      const key = String(auth.accessToken)
-      const budget = createAccountBudgets({ share: 1 }).of(key)
-      const clientOf = (apiVersion: string) => createStripeClient({ apiBase: sandbox.url, key, apiVersion, budget })
-      const estimate = createStripeEstimator({
-        client: clientOf(DEFAULT_API_VERSION),
-        countingClient: clientOf(COUNTING_API_VERSION),
-        key,
-        requestsPerSecond: 20,
-      })
-      return { ...plugin.connect(auth, params, context), estimate }
-    },
-  }
+  return createStripePlugin({ apiBase: sandbox.url, share: 1 })
 }
 
 /** A source whose estimate is scripted. */
@@ -78,6 +60,7 @@ test('the plan tells permissions, records, requests and duration of the first ru
   expect(body.permissions).toHaveLength(7)
   expect(body.estimatedDurationSeconds).toBeGreaterThan(0)
   expect(body.requestsPerSecond).toBeGreaterThan(0)
+  checkAnswer('get', `${FLOW_SERVICE}/sourceConnections/${id}/plan`, status, body)
 })
 
 test('a forbidden resource is planned with no records and the name of the missing permission', async () => {

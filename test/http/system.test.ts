@@ -7,6 +7,8 @@ import { createApp } from '../../src/http/app.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { systemRoutes } from '../../src/http/system-routes.ts'
 import { silentLogger } from '../../src/logger.ts'
+import type { Fault } from '../../src/sandbox/stripe/faults.ts'
+import { createStripeChain, firstRun, pause, startStripeHost } from '../support/stripe-host.ts'
 import { ACME, GLOBEX, startTestHost } from '../support/test-host.ts'
 import type { TestHost } from '../support/test-host.ts'
 
@@ -114,6 +116,73 @@ describe('the metrics', () => {
     expect(response.text).toContain('route="none",status="404"')
     expect(response.text).not.toMatch(/acme|ACME|sk_test/)
   })
+
+  test('count what runs do, by the resource that they read', async () => {
+    const host = await startStripeHost({ counts: { charges: 250 } })
+    const refusals: Fault[] = [
+      { kind: 'status', status: 429, reason: 'endpoint-rate' },
+      { kind: 'status', status: 429, reason: 'endpoint-rate' },
+      { kind: 'status', status: 429 },
+    ]
+    refusals.forEach((fault, after) => host.sandbox.faults.add({ after, match: { path: '/v1/charges' }, fault }))
+    const { flowId } = await createStripeChain(host.api)
+    await firstRun(host.api, flowId)
+    const requests = host.sandbox.journal.count()
+    const { text } = await host.anonymous().get('/metrics').expect(200)
+    await host.stop()
+
+    expect(figuresOf(text, /^(run|source)/)).toEqual({
+      'run_pages_total{resource_path="charges"}': 3,
+      'run_records_total{resource_path="charges"}': 250,
+      'run_retries_total{resource_path="charges"}': 3,
+      'source_requests_total{resource_path="charges"}': requests,
+      'source_rate_limited_total{resource_path="charges",reason="endpoint-rate"}': 2,
+      'source_rate_limited_total{resource_path="charges",reason="lock_timeout"}': 1,
+      'runs_ended_total{resource_path="charges",status="success"}': 1,
+      runs_in_progress: 0,
+    })
+    expect(text).not.toMatch(/acme|ACME|sk_test/)
+  })
+
+  test('show how many runs are being worked on', async () => {
+    const host = await startStripeHost({ counts: { charges: 10 } })
+    host.sandbox.faults.add({ times: null, fault: { kind: 'stall' } })
+    const { flowId } = await createStripeChain(host.api)
+    const shown = async () =>
+      figuresOf((await host.anonymous().get('/metrics').expect(200)).text, /^runs_in_progress/)['runs_in_progress']
+    while ((await shown()) === 0) await pause()
+    expect(await shown()).toBe(1)
+    await host.api.delete(`/data/foundation/flowservice/flows/${flowId}`).expect(204)
+    while ((await shown()) === 1) await pause()
+    expect(await shown()).toBe(0)
+    await host.stop()
+  })
+
+  test('name neither resources nor limits but those that are known', async () => {
+    const { runs, registry } = createMetrics({ resourcePaths: ['charges'] })
+    runs.rateLimited('charges', 'acme-only')
+    runs.requestSent('/accounts/acme/orders')
+    runs.pageCommitted('/accounts/acme/orders', 7)
+    runs.retried('/accounts/acme/orders')
+    runs.runEnded('', 'failed')
+    expect(figuresOf(await registry.metrics(), /./)).toEqual({
+      'source_rate_limited_total{resource_path="charges",reason="other"}': 1,
+      'source_requests_total{resource_path="other"}': 1,
+      'run_pages_total{resource_path="other"}': 1,
+      'run_records_total{resource_path="other"}': 7,
+      'run_retries_total{resource_path="other"}': 1,
+      'runs_ended_total{resource_path="other",status="failed"}': 1,
+      runs_in_progress: 0,
+    })
+  })
+
+  /** The figures whose names match, by name and labels. */
+  function figuresOf(text: string, name: RegExp): Record<string, number> {
+    const lines = text.split('\n').filter((line) => name.test(line) && !line.startsWith('#'))
+    return Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+    )
+  }
 })
 
 describe('the API description', () => {

@@ -9,6 +9,7 @@ import { Account } from './model/mutations.ts'
 import { World } from './model/world.ts'
 import { ProcessLife } from './process-life.ts'
 import { simulateGlobals, type ProcessGlobals } from './process-globals.ts'
+import { RereadPages } from './reread-pages.ts'
 import { Rng } from './rng.ts'
 import { Scheduler } from './scheduler.ts'
 import { CALLER, startHost, storeFlows, type SimulatedHost, type StoredFlow } from './simulated-host.ts'
@@ -47,6 +48,7 @@ class History {
   readonly #account: Account
   readonly #network: Network
   readonly #errors: string[] = []
+  readonly #pages = new RereadPages()
   #medium!: StoreMedium
   #flows: readonly StoredFlow[] = []
   #life: ProcessLife | null = null
@@ -79,8 +81,7 @@ class History {
       rules: plan.network,
       requests: 0,
       inFlight: 0,
-      onAnswered: () => {},
-      onRefused: () => {},
+      onAnswered: (target, life) => this.#pages.read(target, life),
     }
   }
 
@@ -131,6 +132,9 @@ class History {
       await this.#runFlows(phase)
     }
     await this.#endInPeace()
+    const { violation } = this.#pages
+    // Flows that read the same list cannot be told apart.
+    if (violation !== null && !readSameList(plan)) throw new HistoryFailure(violation)
     return checkHistory({
       plan,
       store: real,
@@ -144,7 +148,10 @@ class History {
   #populate(): void {
     const { population, pastMs, start, flows } = this.#plan
     const times: [at: number, index: number][] = flows.flatMap((_, index) =>
-      Array.from({ length: population }, (): [number, number] => [start - Math.floor(this.#rng.float() * pastMs), index]),
+      Array.from({ length: population }, (): [number, number] => [
+        start - Math.floor(this.#rng.float() * pastMs),
+        index,
+      ]),
     )
     for (const [at, index] of times.sort(([a], [b]) => a - b)) {
       const { resource } = flows[index]!
@@ -255,7 +262,10 @@ class History {
         this.#hasRunEnded = false
         let open = 0
         for (const flow of this.#flows) open += await this.#openRuns(flow)
-        if (open === 0) return
+        if (open === 0) {
+          this.#pages.forget()
+          return
+        }
       }
       await this.#step()
     }
@@ -345,6 +355,11 @@ class History {
       if (ahead > 0 && ahead <= margin) this.#scheduler.leap(ahead + 1000)
     }
   }
+}
+
+function readSameList({ flows }: HistoryPlan): boolean {
+  const lists = flows.flatMap(({ resource }) => (resource === 'prices' ? ['prices', 'subscriptions'] : [resource]))
+  return new Set(lists).size < lists.length
 }
 
 function describe(fields: object): string {

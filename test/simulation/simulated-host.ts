@@ -116,7 +116,13 @@ export async function storeFlows(store: Store, flows: readonly FlowPlan[]): Prom
       scheduleParams: { startTime: 1_700_000_000, frequency: 'once' },
       transformations: [],
     })
-    await store.progress.save({ flowNo: no, nextDueAt: null, position: null, changePosition: null, newestCreated: null })
+    await store.progress.save({
+      flowNo: no,
+      nextDueAt: null,
+      position: null,
+      changePosition: null,
+      newestCreated: null,
+    })
     stored.push({ ...flow, id, no, dataSetNo: dataSetNos.get(flow.dataSet)! })
   }
   return stored

@@ -23,9 +23,7 @@ export interface Network {
   requests: number
   inFlight: number
   /** Told of every answer with status 200 that reached a host alive. */
-  onAnswered: (target: string, life: ProcessLife) => void
-  /** Told of every answer with another status. */
-  onRefused: (target: string, status: number) => void
+  readonly onAnswered: (target: string, life: ProcessLife) => void
 }
 
 /** The HTTP client that one life of the host speaks to Stripe with. */
@@ -85,8 +83,7 @@ class SimulatedHttpClient extends Stripe.HttpClient {
   }
 
   #respond(target: string, answer: Answer, cut: 'silently' | 'reset' | 'stall' | null): Stripe.HttpClientResponse {
-    const { onAnswered, onRefused } = this.#network
-    if (answer.status !== 200) onRefused(target, answer.status)
+    const { onAnswered } = this.#network
     const text = cut === null ? answer.body : answer.body.slice(0, Math.floor(answer.body.length / 2))
     return new SimulatedResponse(answer, async () => {
       if (cut === 'stall') {

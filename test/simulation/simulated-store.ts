@@ -54,14 +54,13 @@ function createCall(life: ProcessLife, { scheduler, rng }: StoreMedium): Call {
     })
 }
 
-const PARTS = ['entities', 'progress', 'runs', 'records', 'clients', 'settings'] as const
-
 function wrapScope(
   scope: StoreScope,
   call: <T>(label: string, work: () => Promise<T>) => Promise<T>,
   trace?: StoreMedium['trace'],
 ): StoreScope {
-  const wrapped = PARTS.map((name) => [name, wrapPart(name, scope[name], call, trace)])
+  const parts = Object.entries(scope).filter((entry): entry is [string, object] => typeof entry[1] === 'object')
+  const wrapped = parts.map(([name, part]) => [name, wrapPart(name, part, call, trace)])
   return Object.fromEntries(wrapped) as unknown as StoreScope
 }
 

@@ -174,6 +174,17 @@ describe('every answer is as described', () => {
     await untilEnded(`${flows}/${flowId}/runs?property=id==${created.id}`)
     await call('get', `${flows}/${flowId}`, 200)
 
+    // An audit.
+    const audit = await call('post', `${flows}/${flowId}/audit`, 202, { body: example('auditRequest') })
+    for (let status = ''; status !== 'success'; await pause()) {
+      status = (await call('get', `${flows}/${flowId}/audits/${audit.id}?limit=10`, 200)).status
+    }
+    await call('get', `${flows}/${flowId}/audits?limit=1`, 200)
+    await call('get', `${flows}/${flowId}/audits?count=true`, 200)
+    await call('get', `${flows}/${flowId}/audits/${audit.id}?limit=none`, 400)
+    await call('post', `${flows}/${hourlyId}/audit`, 400)
+    await call('post', `${flows}/${flowId}/audit?repair=perhaps`, 400)
+
     // A run that fails is triggered again.
     host.sandbox.faults.add({ match: { path: '/v1/charges' }, fault: { kind: 'status', status: 403 } })
     const refused = await call('post', runs, 201, { body: { flowId } })
@@ -610,7 +621,7 @@ function guardedOperations() {
   return Object.entries(openapi.paths).flatMap(([template, item]) =>
     METHODS.filter((method) => item[method] !== undefined && !('security' in item[method])).map((method) => ({
       method,
-      path: template.replace(/\{(id|mappingId)\}/g, UNKNOWN_ID).replace('{name}', 'prod'),
+      path: template.replace(/\{(id|mappingId|auditId)\}/g, UNKNOWN_ID).replace('{name}', 'prod'),
     })),
   )
 }

@@ -10,12 +10,13 @@ import type { Database, Tables } from '../../src/store/sql/tables.ts'
 import { QueryTexts } from '../../src/store/sql/query-texts.ts'
 import { createScope } from '../../src/store/sql/scope.ts'
 import { sqliteJson } from '../../src/store/sqlite/json-path.ts'
-import { createNodeSqliteDialect } from '../../src/store/sqlite/node-sqlite.ts'
+import { openMemory } from '../../src/store/sqlite/open-connections.ts'
+import { createSqliteDialect } from '../../src/store/sqlite/sqlite-driver.ts'
 
 let db: Database
 
 beforeEach(() => {
-  db = new Kysely<Tables>({ dialect: createNodeSqliteDialect(new DatabaseSync(':memory:')) })
+  db = new Kysely<Tables>({ dialect: createSqliteDialect(openMemory(new DatabaseSync(':memory:'))) })
 })
 
 afterEach(() => db.destroy())

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
-import type { DeliverResult, Store, StoreScope } from '../../src/store/store.ts'
+import { openMemory } from '../../src/store/sqlite/open-connections.ts'
+import { createSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
+import type { DeliverResult, StoreScope } from '../../src/store/store.ts'
 import { StoreUnavailableError } from '../../src/store/store.ts'
 import { runStoreContractTests } from './store-contract.ts'
 
@@ -128,15 +129,27 @@ describe('SQLite store', () => {
     await store.close()
   })
 
-  test('does not wait for another program, which would hold up everything else', async () => {
-    const { store, database } = await openWithDatabase()
-    expect(database.prepare('pragma busy_timeout').get()?.timeout).toBeLessThanOrEqual(50)
+  test('goes on answering what is read while another program holds the lock', async () => {
+    const dataDir = temporaryFolder()
+    const store = await openSqliteStore({ dataDir })
+    await store.settings.set('a', 'before')
+    const other = new DatabaseSync(join(dataDir, 'host.db'))
+    other.exec('begin immediate')
+    const writing = store.settings.set('a', 'after').then(
+      () => 'written',
+      (error: unknown) => error,
+    )
+    const first = await Promise.race([writing, store.settings.get('a')])
+    expect(first).toBe('before')
+    expect(await writing).toMatchObject({ fault: 'locked' })
+    other.close()
     await store.close()
   })
 
   test('throws while the disk is full, keeps the pages before, and goes on once there is room', async () => {
-    const { store, database } = await openWithDatabase()
-    database.exec('pragma max_page_count = 80')
+    const database = new DatabaseSync(':memory:')
+    const store = await createSqliteStore(openMemory(database))
+    database.exec('pragma max_page_count = 160')
     let runNo = 0
     let error: unknown
     while (error === undefined && runNo < 100) {
@@ -197,16 +210,6 @@ function deliverPage(scope: StoreScope, runNo: number): Promise<DeliverResult> {
       contentHash: 'h',
     })),
   })
-}
-
-/** A store with the database under it, for faults that only a setting of its own connection brings about. */
-async function openWithDatabase(): Promise<{ store: Store; database: DatabaseSync }> {
-  const dataDir = temporaryFolder()
-  const exec = jest.spyOn(DatabaseSync.prototype, 'exec')
-  const store = await openSqliteStore({ dataDir })
-  const database = (exec.mock.contexts as DatabaseSync[]).find((database) => database.location()?.endsWith('host.db'))!
-  exec.mockRestore()
-  return { store, database }
 }
 
 function startChild(dataDir: string) {

@@ -860,6 +860,21 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await store.records.observedSince(CHARGES, [], 0)).toEqual(new Set())
       })
 
+      test('are confirmed as observed, never as observed earlier than they were', async () => {
+        await store.records.confirm(CHARGES, ['a'], 300)
+        await deliver({ records: [upsert('a', '1'), upsert('b', '1'), upsert('c', '1')] })
+        await deliver({ target: { ...CHARGES, dataSetNo: 2 }, runNo: 2, records: [upsert('a', '1')] })
+        await deliver({ runNo: 3, observedAt: 400, records: [upsert('c', '1')] })
+        await store.records.confirm(CHARGES, ['a', 'c', 'unknown'], 300)
+        const observedAt = async (target = CHARGES) =>
+          Object.fromEntries(
+            (await store.records.versionsOf(target, ['a', 'b', 'c'])).map((each) => [each.objectId, each.observedAt]),
+          )
+        expect(await observedAt()).toEqual({ a: 300, b: 100, c: 400 })
+        expect(await observedAt({ ...CHARGES, dataSetNo: 2 })).toEqual({ a: 100 })
+        expect(await deliver({ runNo: 4, observedAt: 299, records: [upsert('a', '2')] })).toMatchObject({ skipped: 1 })
+      })
+
       test('give their newest versions by id, deleted ones included', async () => {
         expect(await store.records.versionsOf(CHARGES, ['a'])).toEqual([])
         await deliver({ records: [upsert('a', '1'), upsert('b', '1'), upsert('c', '1')] })

@@ -13,33 +13,38 @@ interface Waiting<Page> {
  */
 export class CommitQueue<Page> {
   readonly #store: (pages: readonly Page[]) => Promise<void>
-  #waiting: Waiting<Page>[] = []
-  #isWorking = false
+  readonly #queued: Waiting<Page>[] = []
+  #storing = 0
 
   /** `store` stores pages in one transaction; when it rejects, none of them is stored. */
   constructor(store: (pages: readonly Page[]) => Promise<void>) {
     this.#store = store
   }
 
+  /** Pages that are not stored yet, those being stored included. */
+  get waiting(): number {
+    return this.#queued.length + this.#storing
+  }
+
   /** Resolves when the page is stored. Rejects when it is not going to be. */
   add(page: Page): Promise<void> {
-    const stored = new Promise<void>((resolve, reject) => this.#waiting.push({ page, resolve, reject }))
+    const stored = new Promise<void>((resolve, reject) => this.#queued.push({ page, resolve, reject }))
     void this.#work()
     return stored
   }
 
   async #work(): Promise<void> {
-    if (this.#isWorking) return
-    this.#isWorking = true
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MOST_AT_ONCE)
+    if (this.#storing > 0) return
+    while (this.#queued.length > 0) {
+      const group = this.#queued.splice(0, MOST_AT_ONCE)
+      this.#storing = group.length
       try {
         await this.#store(group.map(({ page }) => page))
         for (const { resolve } of group) resolve()
       } catch (error) {
         for (const { reject } of group) reject(error)
       }
+      this.#storing = 0
     }
-    this.#isWorking = false
   }
 }

@@ -42,7 +42,7 @@ export class PageCommitter {
 
   /** Pages that are not stored yet. */
   get waiting(): number {
-    return this.#waiting.length
+    return this.#queue.waiting
   }
 
   /** Goes on from a checkpoint that was stored without a page; only while no page waits. */

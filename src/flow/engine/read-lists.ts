@@ -22,6 +22,8 @@ export interface ListedPage {
 export interface ListCommitter {
   /** As last committed. */
   readonly checkpoint: ListCheckpoint
+  /** Pages that are not stored yet. */
+  readonly waiting: number
   /** Resolves when the page is stored. */
   commit(page: ListedPage): Promise<void>
 }

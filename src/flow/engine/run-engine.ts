@@ -1,5 +1,7 @@
-import type { RunState } from '../../store/store.ts'
+import type { RunState, StoredEntity } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
+import type { Audit } from './audit-document.ts'
+import { AuditExecution } from './audit-execution.ts'
 import { RunExecution } from './run-execution.ts'
 import { ObservationClock } from './observation-clock.ts'
 import { loadRun } from './run-parts.ts'
@@ -39,7 +41,7 @@ export interface StopSignals {
 
 export interface RunEngine {
   /**
-   * Works on a run until it ends or is told to stop: plans it when it is new, else goes on from its checkpoint.
+   * Works on a run or an audit until it ends or is told to stop: plans it when it is new, else goes on from its checkpoint.
    * A fault of the source ends in a failed run; a rejection means that the store could not be read or written, and the
    * run is to be taken up again later.
    */
@@ -64,6 +66,10 @@ export function createRunEngine(
       const { run, flow } = await loadRun(context, state)
       // The flow was deleted in the meantime, and its runs ended with it.
       if (run === null || flow === null) return
+      if (run.kind === 'audits') {
+        const audit = run as StoredEntity as StoredEntity<Audit>
+        return new AuditExecution({ context, options, stop, state, audit, flow }).execute()
+      }
       await new RunExecution({ context, options, stop, state, run, flow }).execute()
     },
   }

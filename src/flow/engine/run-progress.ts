@@ -3,8 +3,6 @@ import { PAGE_SIZE } from './live-range.ts'
 
 /** How a run is getting on, as told while it goes on. */
 export interface RunProgress {
-  /** Records received so far, of the whole run. */
-  readonly records: number
   /** Requests sent since the host began to work on the run; 0 while it does not. */
   readonly requests: number
   /** Requests per second over the last seconds. */
@@ -56,7 +54,7 @@ export class RunProgressMeter {
     this.#rateLimited += 1
   }
 
-  /** What is stored. */
+  /** What is stored, of the whole run. */
   counted({ input }: RunCounts): void {
     this.#records = input
   }
@@ -79,7 +77,6 @@ export class RunProgressMeter {
     const rateSeconds = Math.min(RATE_WINDOW_MS / 1000, Math.max(1, elapsed))
     this.#windowDone = Math.max(this.#windowDone, this.#shareDone(checkpoint))
     return {
-      records: Math.max(this.#records, checkpoint?.counts.input ?? 0),
       requests: this.#requests,
       requestsPerSecond: Math.round((this.#recent.length / rateSeconds) * 10) / 10,
       rateLimited: this.#rateLimited,
@@ -94,7 +91,8 @@ export class RunProgressMeter {
     const openStages = countOpenStages(checkpoint)
     if (openRanges + openStages === 0) return 1
     // A run that goes on after a pause has read pages that this meter has not seen.
-    const pagesRead = Math.max(this.#pagesRead, Math.ceil(checkpoint.counts.input / PAGE_SIZE))
+    const records = Math.max(this.#records, checkpoint.counts.input)
+    const pagesRead = Math.max(this.#pagesRead, Math.ceil(records / PAGE_SIZE))
     const pagesLeft = this.#listPagesLeft(openRanges) ?? Math.max(UNKNOWN_LENGTH, pagesRead)
     const done = pagesRead + (openRanges === 0 ? this.#requests - this.#requestsForLists : 0)
     const share = done / (done + pagesLeft + openStages * UNKNOWN_LENGTH)
@@ -151,9 +149,8 @@ export class RunProgressBoard {
     this.#meters.delete(runNo)
   }
 
-  /** A run's progress; of one that the host is not working on, what its checkpoint tells. See `RunProgressMeter`. */
-  of(runNo: number, checkpoint: Checkpoint | null): RunProgress {
-    const meter = this.#meters.get(runNo) ?? new RunProgressMeter(() => 0)
-    return meter.progress(checkpoint)
+  /** Null when the host is not working on the run now. */
+  of(runNo: number): RunProgressMeter | null {
+    return this.#meters.get(runNo) ?? null
   }
 }

@@ -16,6 +16,8 @@ export interface AccountBudget {
    * @param operation - counts its own limits as well
    */
   parallelism(operation?: string): number
+  /** Requests per second that one operation may send while nothing is refused. */
+  readonly perSecond: number
 }
 
 export interface BudgetRequest {
@@ -36,6 +38,9 @@ export interface BudgetLease {
  * `rateLimited` is the reason that a 429 gave.
  */
 export type RequestOutcome = 'answered' | 'failed' | { readonly rateLimited: string }
+
+/** Requests that may wait for others at a server that answers one after the other. */
+const CROWD = 6
 
 /** What an account may use; integers of at least 1. */
 export interface AccountLimits {
@@ -109,6 +114,10 @@ export class Account implements AccountBudget {
     this.#usedAt = this.#now()
   }
 
+  get perSecond(): number {
+    return Math.min(this.#limits.global, this.#limits.endpoint)
+  }
+
   /** Milliseconds since it had anything to do. */
   idleMs(): number {
     return this.#global.inFlight === 0 && this.#queue.isEmpty ? this.#now() - this.#usedAt : 0
@@ -120,7 +129,8 @@ export class Account implements AccountBudget {
     const most = Math.min(this.#global.concurrency.at(now), operation.concurrency.at(now))
     const perSecond = Math.min(this.#global.window.rate(now), operation.window.rate(now))
     const seconds = (operation.latency.meanMs ?? this.#global.latency.meanMs ?? 0) / 1000
-    return Math.min(most, Math.max(LEAST_PARALLELISM, Math.ceil(perSecond * seconds * HEADROOM)))
+    const useful = Math.min(Math.ceil(perSecond * seconds * HEADROOM), operation.latency.parallelismFor(CROWD))
+    return Math.min(most, Math.max(LEAST_PARALLELISM, useful))
   }
 
   acquire({ operation, owner, signal }: BudgetRequest): Promise<BudgetLease> {

@@ -1,4 +1,6 @@
 const WEIGHT = 0.2
+/** What was once the quickest answer is slowly forgotten. */
+const LEAST_GROWS = 1.002
 /** Answers within so many mean deviations of the mean are ordinary. */
 const ORDINARY_DEVIATIONS = 2
 /** What takes much longer than usual was slow to answer rather than late to arrive. */
@@ -10,11 +12,13 @@ const FIRST_LATE_MS = 75
 /** How long answers take, from sending to the end of the answer, in milliseconds; what came last counts most. */
 export class Latency {
   #meanMs: number | undefined
+  #leastMs: number | undefined
   #deviationMs = 0
   #answers = 0
 
   add(tookMs: number): void {
     this.#answers++
+    this.#leastMs = Math.min(tookMs, (this.#leastMs ?? tookMs) * LEAST_GROWS)
     const difference = tookMs - (this.#meanMs ?? tookMs)
     this.#meanMs = tookMs - (1 - WEIGHT) * difference
     this.#deviationMs += WEIGHT * (Math.abs(difference) - this.#deviationMs)
@@ -23,6 +27,16 @@ export class Latency {
   /** Undefined before the first answer. */
   get meanMs(): number | undefined {
     return this.#meanMs
+  }
+
+  /**
+   * So many requests under way leave about `crowd` of them waiting for others to be answered: more would only wait
+   * longer. Infinity while answers take no longer than they must.
+   */
+  parallelismFor(crowd: number): number {
+    const [least, mean] = [this.#leastMs, this.#meanMs]
+    if (least === undefined || mean === undefined || mean <= least) return Infinity
+    return Math.ceil((crowd * mean) / (mean - least))
   }
 
   /** Begins to watch a request that is sent now. */

@@ -31,6 +31,8 @@ export type StripeParameters = Readonly<Record<string, string | readonly string[
 export interface StripeList {
   readonly data: readonly StripeObject[]
   readonly hasMore: boolean
+  /** How many objects the whole list has, when that was asked for and Stripe told it; else null. */
+  readonly totalCount: number | null
 }
 
 export type StripeObject = JsonObject & { readonly id: string }
@@ -137,7 +139,8 @@ function parseList(answer: unknown, path: string): StripeList {
   if (data.length === 0 && answer.has_more) {
     throw new RetriableSourceError('unavailable', `Stripe's list ${path} is empty but says that there is more.`)
   }
-  return { data, hasMore: answer.has_more }
+  const { total_count: count } = answer
+  return { data, hasMore: answer.has_more, totalCount: typeof count === 'number' ? count : null }
 }
 
 function isStripeObject(value: unknown): value is StripeObject {

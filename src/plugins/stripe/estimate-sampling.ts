@@ -17,9 +17,9 @@ const FIRST_ACCOUNTS = 1_262_304_000
 /** So many calls look for the oldest object before the rest looks at how the objects spread. */
 const EXTENT_CALLS = 5
 /** The oldest object is known well enough when the bounds of its age differ by less than this factor. */
-const AGE_TOLERANCE = 1.5
+const AGE_TOLERANCE = 1.25
 /** The walk leaves out so much of a page between two pages. */
-const FIRST_STRIDE = 0.25
+const FIRST_STRIDE = 0.5
 /** How the stride grows while the density stays the same, and the factor up to which two densities are the same. */
 const STRIDE_GROWTH = 2.5
 const SAME_DENSITY = 1.6

@@ -11,22 +11,13 @@ import type { StripeFilters, StripeResource } from './resources.ts'
 export interface StripeEstimatorOptions {
   readonly client: Pick<StripeClient, 'list' | 'parallelism'>
   /** A client that asks for `COUNTING_API_VERSION`, for the one question that newer versions refuse. */
-  readonly countingClient: CountingClient
+  readonly countingClient: Pick<StripeClient, 'list'>
   /** What the clients authenticate with; kept out of every message. */
   readonly key: string
   /** What the account's budget allows for one endpoint. */
   readonly requestsPerSecond: number
   /** Milliseconds from any start. @defaultValue the process's monotonic clock */
   readonly now?: () => number
-}
-
-/** A client whose lists carry `total_count` when it was asked for and Stripe told it. */
-export interface CountingClient {
-  list(
-    path: string,
-    parameters: StripeParameters,
-    signal: AbortSignal,
-  ): Promise<StripeList & { readonly totalCount?: number | null }>
 }
 
 /** The last version in which Stripe counts a list; of newer accounts it refuses to count in any version. */
@@ -203,7 +194,7 @@ class Estimate {
   }
 
   async #newestPage(pass: ListPass | undefined): Promise<StripeList> {
-    if (pass === undefined) return { data: [], hasMore: false }
+    if (pass === undefined) return { data: [], hasMore: false, totalCount: 0 }
     return this.#list(pass, { ...windowParameters(this.#request.window), limit: String(PAGE_SIZE) })
   }
 

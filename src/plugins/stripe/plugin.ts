@@ -4,6 +4,7 @@ import type { JsonObject } from '../../json.ts'
 import type { ChangeFeedRules, SourcePlugin, SourceResource } from '../plugin.ts'
 import { createAccountBudgets } from './budget.ts'
 import { createStripeClient, DEFAULT_API_VERSION, type StripeClientOptions } from './client.ts'
+import { COUNTING_API_VERSION, createStripeEstimator } from './estimate.ts'
 import { passNames, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
 import { createStripeSource } from './source.ts'
 
@@ -49,8 +50,12 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
       const key = String(auth.accessToken)
       const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : DEFAULT_API_VERSION
       const budget = budgets.of(key)
-      const client = createStripeClient({ apiBase, key, apiVersion, budget, owner, observer, httpClient })
-      return createStripeSource({ client, key, apiVersion })
+      const clientOptions = { apiBase, key, budget, owner, observer, httpClient }
+      const client = createStripeClient({ ...clientOptions, apiVersion })
+      const countingClient = createStripeClient({ ...clientOptions, apiVersion: COUNTING_API_VERSION })
+      const { perSecond: requestsPerSecond } = budget
+      const estimate = createStripeEstimator({ client, countingClient, key, requestsPerSecond })
+      return { ...createStripeSource({ client, key, apiVersion }), estimate }
     },
   }
 }

@@ -9,7 +9,8 @@ export function createAuditStore(db: Database): AuditStore {
       return atomically(db, async (db) => {
         let number = await lastNumber(db, auditNo)
         for (const chunk of chunksOf(findings)) {
-          const rows = (await withoutKnown(db, auditNo, chunk)).map(({ kind, objectId }) => ({
+          const ids = chunk.map(({ objectId }) => objectId)
+          const rows = withoutKnown(await selectFound(db, auditNo, ids), chunk).map(({ kind, objectId }) => ({
             audit_no: auditNo,
             number: (number += 1),
             kind,
@@ -18,6 +19,14 @@ export function createAuditStore(db: Database): AuditStore {
           if (rows.length > 0) await db.insertInto('audit_findings').values(rows).execute()
         }
       })
+    },
+
+    async found(auditNo, objectIds) {
+      const found = new Set<string>()
+      for (const chunk of chunksOf(objectIds)) {
+        for (const objectId of await selectFound(db, auditNo, chunk)) found.add(objectId)
+      }
+      return found
     },
 
     async findings(auditNo, afterNumber, limit) {
@@ -62,18 +71,17 @@ async function lastNumber(db: Database, auditNo: number): Promise<number> {
 }
 
 /** Those of the findings whose object is new to the audit, each object once. */
-async function withoutKnown(
-  db: Database,
-  auditNo: number,
-  findings: readonly AuditFinding[],
-): Promise<readonly AuditFinding[]> {
-  const objectIds = findings.map(({ objectId }) => objectId)
+function withoutKnown(found: readonly string[], findings: readonly AuditFinding[]): readonly AuditFinding[] {
+  const known = new Set(found)
+  return findings.filter(({ objectId }) => !known.has(objectId) && known.add(objectId))
+}
+
+async function selectFound(db: Database, auditNo: number, objectIds: readonly string[]): Promise<string[]> {
   const rows = await db
     .selectFrom('audit_findings')
     .select('object_id')
     .where('audit_no', '=', auditNo)
     .where('object_id', 'in', objectIds)
     .execute()
-  const known = new Set(rows.map((row) => row.object_id))
-  return findings.filter(({ objectId }) => !known.has(objectId) && known.add(objectId))
+  return rows.map((row) => row.object_id)
 }

@@ -132,10 +132,10 @@ async function upsertObjects(db: Database, texts: QueryTexts, rows: readonly Obj
 }
 
 /** Notes the newer observation of unchanged objects, or a page read between the two could still overwrite them. */
-async function touchObjects(
+export async function touchObjects(
   db: Database,
   texts: QueryTexts,
-  { target, observedAt }: DeliverRequest,
+  { target, observedAt }: Pick<DeliverRequest, 'target' | 'observedAt'>,
   recordSetNo: number,
   ids: readonly string[],
 ): Promise<void> {
@@ -147,9 +147,10 @@ async function touchObjects(
         .where('data_set_no', '=', 0)
         .where('record_set_no', '=', 0)
         .where('object_id', 'in', Array<string>(count).fill(''))
+        .where('observed_at', '<', 0)
         .compile(),
     )
-    await db.executeQuery(CompiledQuery.raw(text, [observedAt, target.dataSetNo, recordSetNo, ...chunk]))
+    await db.executeQuery(CompiledQuery.raw(text, [observedAt, target.dataSetNo, recordSetNo, ...chunk, observedAt]))
   }
 }
 

@@ -1,10 +1,11 @@
 import type { DeliveredRecord, RecordStore } from '../store.ts'
 import { atomically } from './atomically.ts'
 import { chunksOf } from './chunks.ts'
-import { deliverPage } from './deliver-page.ts'
+import { deliverPage, touchObjects } from './deliver-page.ts'
 import { createObjectQueries } from './object-queries.ts'
 import type { DeliveryRow } from './plan-page.ts'
 import type { QueryTexts } from './query-texts.ts'
+import { findRecordSet } from './record-sets.ts'
 import type { Database } from './tables.ts'
 
 export function createRecordStore(db: Database, texts: QueryTexts): RecordStore {
@@ -13,6 +14,13 @@ export function createRecordStore(db: Database, texts: QueryTexts): RecordStore 
 
     deliver(request) {
       return atomically(db, (db) => deliverPage(db, texts, request))
+    },
+
+    confirm(target, objectIds, observedAt) {
+      return atomically(db, async (db) => {
+        const recordSetNo = await findRecordSet(db, texts, target)
+        if (recordSetNo !== null) await touchObjects(db, texts, { target, observedAt }, recordSetNo, objectIds)
+      })
     },
 
     async delivered(runNo, afterSequence, limit) {

@@ -35,6 +35,7 @@ function recordingBudget(): AccountBudget & Seen {
       return Promise.resolve({ release: (outcome: RequestOutcome) => void seen.outcomes.push(outcome) })
     },
     parallelism: () => 2,
+    perSecond: 25,
   }
 }
 

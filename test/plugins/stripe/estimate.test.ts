@@ -5,7 +5,6 @@ import { FatalSourceError } from '../../../src/plugins/plugin.ts'
 import { createAccountBudgets } from '../../../src/plugins/stripe/budget.ts'
 import { createStripeClient, DEFAULT_API_VERSION } from '../../../src/plugins/stripe/client.ts'
 import { COUNTING_API_VERSION, createStripeEstimator } from '../../../src/plugins/stripe/estimate.ts'
-import type { CountingClient } from '../../../src/plugins/stripe/estimate.ts'
 import { estimateBySampling } from '../../../src/plugins/stripe/estimate-sampling.ts'
 import type { SampledPage } from '../../../src/plugins/stripe/estimate-sampling.ts'
 import { RESOURCE_PATHS } from '../../../src/plugins/stripe/resources.ts'
@@ -42,30 +41,12 @@ function estimate(sandbox: StripeSandbox, options: EstimateOptions = {}): Promis
   const counting = createStripeClient({ apiBase: sandbox.url, key, apiVersion: countingVersion, budget })
   const make = createStripeEstimator({
     client,
-    countingClient: withTotalCount(sandbox, key, countingVersion, counting),
+    countingClient: counting,
     key,
     requestsPerSecond: REQUESTS_PER_SECOND,
   })
   const signal = AbortSignal.timeout(30_000)
   return make({ resourcePath, window: { from: null, to: null }, signal })
-}
-
-/** Adds the count to a client's answer to a request that the sandbox accepts. */
-function withTotalCount(sandbox: StripeSandbox, key: string, version: string, client: CountingClient): CountingClient {
-  return {
-    async list(path, parameters, signal) {
-      const list = await client.list(path, parameters, signal)
-      if (list.totalCount !== undefined) return list
-      const query = new URLSearchParams({ 'expand[0]': 'total_count', limit: '1' })
-      for (const [name, value] of Object.entries(parameters)) if (typeof value === 'string') query.set(name, value)
-      const answer = await fetch(`${sandbox.url}${path}?${query.toString()}`, {
-        headers: { Authorization: `Bearer ${key}`, 'Stripe-Version': version },
-        signal,
-      })
-      const { total_count: totalCount } = (await answer.json()) as JsonObject
-      return { ...list, totalCount: typeof totalCount === 'number' ? totalCount : null }
-    },
-  }
 }
 
 function factorBetween(estimated: number, actual: number): number {

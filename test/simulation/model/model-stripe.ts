@@ -41,7 +41,9 @@ export class ModelStripe {
     if (version !== 'v1' || rest.length > 0) return unknownUrl(url)
     if (name === 'subscription_items' && id === undefined) return this.#listItems(url.searchParams, now)
     if (!isKind(name)) return unknownUrl(url)
-    return id === undefined ? this.#list(name, url.searchParams, now) : this.#retrieve(name, decodeURIComponent(id), now)
+    return id === undefined
+      ? this.#list(name, url.searchParams, now)
+      : this.#retrieve(name, decodeURIComponent(id), now)
   }
 
   #retrieve(kind: Kind, id: string, now: number): Answer {

@@ -83,14 +83,18 @@ function createCharge(account: Account, at: number): ModelObject {
 function createBalanceTransaction(account: Account, at: number, type: string, source: string): ModelObject {
   const { world, rng } = account
   const availableOn = Math.floor(at / 1000) + rng.pick([30, 3600, 86_400, 2 * 86_400, 7 * 86_400])
-  const { metadata: _, ...members } = base('balance_transaction', world.nextId('txn'), at)
-  const body = { ...members, amount: rng.int(-5000, 5000), available_on: availableOn, source, type }
+  const body = {
+    id: world.nextId('txn'),
+    object: 'balance_transaction',
+    amount: rng.int(-5000, 5000),
+    available_on: availableOn,
+    created: Math.floor(at / 1000),
+    source,
+    type,
+  }
   const isPending = rng.chance(0.7)
-  const object = world.create('balance_transactions', at, {
-    ...body,
-    id: members.id,
-    status: isPending ? 'pending' : 'available',
-  })
+  const status = isPending ? 'pending' : 'available'
+  const object = world.create('balance_transactions', at, { ...body, status })
   if (isPending) object.versions.push({ at: availableOn * 1000, body: { ...body, status: 'available' } })
   return object
 }
@@ -147,7 +151,8 @@ const CREATORS: Readonly<Record<ResourceKind, (account: Account, at: number) => 
   charges: createCharge,
   subscriptions: createSubscription,
   refunds: createRefund,
-  balance_transactions: (account, at) => void createBalanceTransaction(account, at, 'adjustment', account.world.nextId('adj')),
+  balance_transactions: (account, at) =>
+    void createBalanceTransaction(account, at, 'adjustment', account.world.nextId('adj')),
   customers: createCustomer,
   prices: (account, at) => void createPrice(account, at),
 }
@@ -156,8 +161,7 @@ type Change = (account: Account, object: ModelObject, at: number) => void
 
 /** Changes the object and announces it as its own event. */
 function updateAs(type: string, members: (object: JsonObject, rng: Rng) => JsonObject = () => ({})): Change {
-  return ({ world, rng }, object, at) =>
-    world.announce(type, at, world.change(object, at, members(object.at(at), rng)))
+  return ({ world, rng }, object, at) => world.announce(type, at, world.change(object, at, members(object.at(at), rng)))
 }
 
 const disputeCharge: Change = ({ world }, charge, at) => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { DatabaseSync } from 'node:sqlite'
 import { Kysely, sql } from 'kysely'
-import { createNodeSqliteDialect } from '../../src/store/sqlite/node-sqlite.ts'
+import { openMemory } from '../../src/store/sqlite/open-connections.ts'
+import { createSqliteDialect } from '../../src/store/sqlite/sqlite-driver.ts'
 
 interface Tables {
   notes: { name: string; text: string }
@@ -12,7 +13,7 @@ let db: Kysely<Tables>
 
 beforeEach(async () => {
   database = new DatabaseSync(':memory:')
-  db = new Kysely<Tables>({ dialect: createNodeSqliteDialect(database) })
+  db = new Kysely<Tables>({ dialect: createSqliteDialect(openMemory(database)) })
   await db.schema.createTable('notes').addColumn('name', 'text').addColumn('text', 'text').execute()
 })
 

@@ -1,0 +1,64 @@
+import { DatabaseSync } from 'node:sqlite'
+import { withClearErrors } from './clear-error.ts'
+import { PreparedDatabase } from './prepared-database.ts'
+import type { SqliteConnections } from './sqlite-driver.ts'
+import { WriterThread, type Command } from './writer-thread.ts'
+
+/**
+ * `page_size` comes first: it cannot change once there is a table. Pages of 8 KB hold a few records each. While the store
+ * opens, it waits up to `busy_timeout` milliseconds for a tool that has the file open.
+ * The log may grow to 8000 pages, 64 MB, before it is copied back: pages written many times are then copied once.
+ */
+const WRITER_PRAGMAS = `
+  pragma page_size = 8192;
+  pragma journal_mode = wal;
+  pragma synchronous = full;
+  pragma foreign_keys = on;
+  pragma busy_timeout = 1000;
+  pragma cache_size = -16384;
+  pragma wal_autocheckpoint = 8000;
+`
+
+const READER_PRAGMAS = `
+  pragma query_only = on;
+  pragma busy_timeout = 20;
+  pragma cache_size = -4096;
+`
+
+/** A database file: written in a thread of its own, read in this one too. */
+export async function openFile(file: string): Promise<SqliteConnections> {
+  const writer = new WriterThread({ file, pragmas: WRITER_PRAGMAS })
+  await writer.run({ kind: 'execute', sql: 'select 1', parameters: [] })
+  const database = new DatabaseSync(file)
+  database.exec(READER_PRAGMAS)
+  const reader = new PreparedDatabase(database)
+  return {
+    writer,
+    reader,
+    async close() {
+      reader.close()
+      await writer.close()
+    },
+  }
+}
+
+/** A database in memory, gone when it is closed; all in this thread. */
+export function openMemory(database = new DatabaseSync(':memory:')): SqliteConnections {
+  database.exec('pragma foreign_keys = on')
+  const prepared = new PreparedDatabase(database)
+  return {
+    writer: {
+      async run(command: Command) {
+        return withClearErrors(() => {
+          if (command.kind === 'execute') return prepared.execute(command.sql, command.parameters)
+          prepared[command.kind]()
+          return { rows: [], changes: 0 }
+        })
+      },
+    },
+    reader: null,
+    async close() {
+      prepared.close()
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { clearError } from './clear-error.ts'
+import type { StatementResult } from './prepared-database.ts'
+
+/** The thread's program, compiled or not as this file is. */
+const PROGRAM = path.join(import.meta.dirname, `sqlite-thread${path.extname(import.meta.filename)}`)
+
+export interface ThreadOptions {
+  /** Path of the database. */
+  readonly file: string
+  /** SQL text, run when the database is opened. */
+  readonly pragmas: string
+}
+
+export type Command =
+  | { readonly kind: 'execute'; readonly sql: string; readonly parameters: readonly unknown[] }
+  | { readonly kind: 'begin' | 'commit' | 'rollback' | 'close' }
+
+export interface Answer {
+  readonly result?: StatementResult
+  /** What is left of an error on its way between threads. */
+  readonly error?: { readonly message: string; readonly [member: string]: unknown }
+}
+
+interface Waiting {
+  readonly resolve: (result: StatementResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** A SQLite connection in a thread of its own. Commands are carried out in the order in which they were given. */
+export class WriterThread {
+  readonly #worker: Worker
+  readonly #waiting: Waiting[] = []
+  #ended: Error | null = null
+
+  constructor(options: ThreadOptions) {
+    this.#worker = new Worker(PROGRAM, { workerData: options, resourceLimits: { maxYoungGenerationSizeMb: 8 } })
+    // A store that nobody asks anything must not keep the process.
+    this.#worker.unref()
+    this.#worker.on('message', (answer: Answer) => this.#settle(answer))
+    this.#worker.on('error', (error) => this.#end(error))
+    this.#worker.on('exit', () => this.#end(new Error('The store is closed.')))
+  }
+
+  /** Throws clear errors, see `clearError`. */
+  run(command: Command): Promise<StatementResult> {
+    if (this.#ended) return Promise.reject(clearError(this.#ended))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
+      if (this.#waiting.length === 1) this.#worker.ref()
+      this.#worker.postMessage(command)
+    })
+  }
+
+  /** Closes the database after what was asked before. */
+  async close(): Promise<void> {
+    if (this.#ended) return
+    const exit = once(this.#worker, 'exit')
+    await this.run({ kind: 'close' })
+    this.#worker.ref()
+    await exit
+  }
+
+  #settle({ result, error }: Answer): void {
+    const waiting = this.#waiting.shift()
+    if (this.#waiting.length === 0) this.#worker.unref()
+    if (error) waiting?.reject(clearError(Object.assign(new Error(error.message), error)))
+    else waiting?.resolve(result!)
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error
+    for (const { reject } of this.#waiting.splice(0)) reject(clearError(this.#ended))
+  }
+}
