@@ -4,14 +4,21 @@ import module from 'node:module'
 // Compiled code is kept between starts, which halves the time of the next one.
 module.enableCompileCache?.()
 
-const [{ Command }, { demoCommand }, { sandboxCommand }, { ConfigError, describeSettings }, { redactSecrets }] =
-  await Promise.all([
-    import('commander'),
-    import('./cli/demo/command.ts'),
-    import('./cli/sandbox.ts'),
-    import('./config.ts'),
-    import('./secrets/redact.ts'),
-  ])
+const [
+  { Command },
+  { auditCommand },
+  { demoCommand },
+  { sandboxCommand },
+  { ConfigError, describeSettings },
+  { redactSecrets },
+] = await Promise.all([
+  import('commander'),
+  import('./cli/audit/command.ts'),
+  import('./cli/demo/command.ts'),
+  import('./cli/sandbox.ts'),
+  import('./config.ts'),
+  import('./secrets/redact.ts'),
+])
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
 const program = new Command('stripe-flow-source')
@@ -28,6 +35,7 @@ program
   })
 
 program.addCommand(demoCommand())
+program.addCommand(auditCommand())
 program.addCommand(sandboxCommand())
 
 try {

@@ -63,6 +63,13 @@ export function createMetrics({ resourcePaths = [], runsInProgress = () => 0 }: 
     'reason',
   ])
   const ended = counter('runs_ended_total', 'Runs that have ended, by status.', ['resource_path', 'status'])
+  const durations = new Histogram({
+    name: 'run_duration_seconds',
+    help: 'Time from the first start of a run to its end, by status.',
+    labelNames: ['resource_path', 'status'],
+    buckets: [1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200, 86_400],
+    registers: [registry],
+  })
   new Gauge({
     name: 'runs_in_progress',
     help: 'Runs that this process is working on.',
@@ -87,7 +94,10 @@ export function createMetrics({ resourcePaths = [], runsInProgress = () => 0 }: 
         })
       },
       retried: (resourcePath) => retries.inc(labelOf(resourcePath)),
-      runEnded: (resourcePath, status) => ended.inc({ ...labelOf(resourcePath), status }),
+      runEnded(resourcePath, status, seconds) {
+        ended.inc({ ...labelOf(resourcePath), status })
+        if (seconds !== null) durations.observe({ ...labelOf(resourcePath), status }, seconds)
+      },
     },
     observeRequest({ method, route = 'none', status, seconds }) {
       requests.observe({ method, route, status: String(status) }, seconds)

@@ -9,8 +9,11 @@ interface Sleeper {
 /** Real time between two steps: enough for what was woken to do its work, ms. */
 const STEP_MS = 2
 
+/** So late somebody may wake while somebody else sleeps for longer: many short sleeps would take real time, ms. */
+const LEAP_MS = 5000
+
 /**
- * A clock that passes the time that everybody sleeps at once, in the right order. It stands still while a request that it
+ * A clock that passes the time that everybody sleeps at once, in the right order but for a few seconds. It stands still while a request that it
  * watches is under way, so that a slow machine never looks like a long wait.
  */
 export class QuickClock implements Clock {
@@ -75,7 +78,8 @@ export class QuickClock implements Clock {
   #step(): void {
     this.#timer = undefined
     if (this.#underWay === 0 && this.#sleepers.size > 0) {
-      this.#time = Math.max(this.#time, Math.min(...Array.from(this.#sleepers, ({ until }) => until)))
+      const ends = Array.from(this.#sleepers, ({ until }) => until)
+      this.#time = Math.max(this.#time, Math.min(...ends), Math.min(this.#time + LEAP_MS, Math.max(...ends)))
       this.#onStep(this.#time)
       for (const { until, wake } of [...this.#sleepers]) if (until <= this.#time) wake()
     }

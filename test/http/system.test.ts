@@ -131,7 +131,10 @@ describe('the metrics', () => {
     const { text } = await host.anonymous().get('/metrics').expect(200)
     await host.stop()
 
-    expect(figuresOf(text, /^(run|source)/)).toEqual({
+    expect(figuresOf(text, /^run_duration_seconds_count/)).toEqual({
+      'run_duration_seconds_count{resource_path="charges",status="success"}': 1,
+    })
+    expect(figuresOf(text, /^(run|source)(?!_duration)/)).toEqual({
       'run_pages_total{resource_path="charges"}': 3,
       'run_records_total{resource_path="charges"}': 250,
       'run_retries_total{resource_path="charges"}': 3,
@@ -164,7 +167,7 @@ describe('the metrics', () => {
     runs.requestSent('/accounts/acme/orders')
     runs.pageCommitted('/accounts/acme/orders', 7)
     runs.retried('/accounts/acme/orders')
-    runs.runEnded('', 'failed')
+    runs.runEnded('', 'failed', null)
     expect(figuresOf(await registry.metrics(), /./)).toEqual({
       'source_rate_limited_total{resource_path="charges",reason="other"}': 1,
       'source_requests_total{resource_path="other"}': 1,

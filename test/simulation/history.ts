@@ -1,7 +1,7 @@
-import type { Logger } from '../../src/logger.ts'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { checkHistory, HistoryFailure } from './check-history.ts'
+import { createHostLogger } from './host-logger.ts'
 import { planHistory, type HistoryPlan, type PhasePlan } from './history-plan.ts'
 import { Faults } from './model/faults.ts'
 import { ModelStripe } from './model/model-stripe.ts'
@@ -173,26 +173,14 @@ class History {
       network: this.#network,
       rng: this.#rng,
       newId: () => `id-${++this.#ids}`,
-      logger: this.#logger(life),
+      logger: createHostLogger({ name: life.name, trace: this.#trace, onError: (error) => this.#noteError(error) }),
       onRunEnded: () => (this.#hasRunEnded = true),
     })
   }
 
-  /** Keeps what the host calls an error of its own, unless the simulation made the store fail. */
-  #logger(life: ProcessLife): Logger {
-    const say = (level: string) => (fields: object, message: string) => {
-      this.#trace?.(`${level} ${life.name}: ${message} ${describe(fields)}`)
-      const isOwnFault = level === 'error' && this.#plan.storeFaultRate === 0
-      if (isOwnFault) this.#errors.push(`${message}: ${describe(fields)}`)
-    }
-    const logger: Logger = {
-      debug: say('debug'),
-      info: say('info'),
-      warn: say('warn'),
-      error: say('error'),
-      child: () => logger,
-    }
-    return logger
+  /** What the host calls an error of its own counts, unless the simulation made the store fail. */
+  #noteError(error: string): void {
+    if (this.#plan.storeFaultRate === 0) this.#errors.push(error)
   }
 
   /** The account goes on changing while runs go on. */
@@ -360,10 +348,4 @@ class History {
 function readSameList({ flows }: HistoryPlan): boolean {
   const lists = flows.flatMap(({ resource }) => (resource === 'prices' ? ['prices', 'subscriptions'] : [resource]))
   return new Set(lists).size < lists.length
-}
-
-function describe(fields: object): string {
-  return JSON.stringify(fields, (_, value: unknown) =>
-    value instanceof Error ? `${value.name}: ${value.message} ${value.stack ?? ''}` : value,
-  )
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { runHistory } from './history.ts'
 
 /** Seeds of histories that once broke a promise. */
-const REGRESSIONS: readonly number[] = [59, 173, 295]
+const REGRESSIONS: readonly number[] = [359, 405, 544, 782, 887, 995]
 
 const HISTORIES = 200
 const SEEDS_PER_TEST = 25

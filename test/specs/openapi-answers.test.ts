@@ -140,6 +140,7 @@ describe('every answer is as described', () => {
     await call('patch', `${sources}/${sourceId}`, 200, { body: toCharges, headers: { 'If-Match': etag } })
     await call('patch', `${sources}/${sourceId}`, 412, { body: toCharges, headers: { 'If-Match': etag } })
     await call('get', `${sources}/${sourceId}/explore?objectType=rest&preview=true`, 200)
+    await call('get', `${sources}/${sourceId}/plan`, 200)
     const publishedSource = await call('post', `${sources}?mode=draft`, 201, { body: sourceBody })
     await call('post', `${sources}/${publishedSource.id}/action?op=publish`, 200)
 
@@ -231,6 +232,7 @@ describe('every answer is as described', () => {
     for (const id of [hourlyId, flowId]) await call('delete', `${flows}/${id}`, 204)
     await call('get', `${flows}/${flowId}`, 404)
     await call('get', `${runs}/${first.id}`, 200)
+    await call('get', `${runs}/${first.id}/events`, 200)
     for (const id of [sourceId, publishedSource.id]) await call('delete', `${sources}/${id}`, 204)
     await call('delete', `${targets}/${targetId}`, 204)
     await call('delete', `${connections}/${baseId}`, 204)

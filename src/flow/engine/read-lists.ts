@@ -5,7 +5,7 @@ import { chooseCut, type CutState } from './cut-ranges.ts'
 import { LiveRange } from './live-range.ts'
 import { NOTHING_OBSERVED, observeRecords, type ObservedRecords } from './observe-records.ts'
 import { Stopped } from './patience.ts'
-import type { Observed, SourceReader } from './source-reader.ts'
+import type { SourceReader } from './source-reader.ts'
 
 /** How far the lists are read. */
 export type ListCheckpoint = Pick<Checkpoint, 'planned' | 'ranges' | 'notes'>
@@ -129,32 +129,35 @@ class ListReading {
   }
 
   async #readAndStore(range: LiveRange): Promise<void> {
-    const { reader, committer, mapper, resource } = this.#options
-    let page: Observed<Page>
-    try {
-      page = await reader.readPage(range.pass, range.created, range.cursor)
-    } catch (error) {
-      if (!isRefusedPass(error, resource, range.pass)) throw error
-      const note = `The list pass ${range.pass} was left out: ${error.message}`
-      const advance = <C extends ListCheckpoint>(checkpoint: C) => ({
-        ...this.#advance(checkpoint, range, null),
-        notes: [...checkpoint.notes, note],
-      })
-      await committer.commit({ observed: NOTHING_OBSERVED, observedAt: 0, advance })
-      this.#drop(range)
-      return
-    }
-    const { records, nextCursor } = this.#within(range, page.value)
-    range.arrived(records)
-    this.#count(range, records)
+    const { committer } = this.#options
+    const { nextCursor, observed, observedAt, note } = await this.#observePage(range)
     await committer.commit({
-      observed: observeRecords(records, mapper),
-      observedAt: page.observedAt,
-      advance: (checkpoint) => this.#advance(checkpoint, range, nextCursor),
+      observed,
+      observedAt,
+      advance: (checkpoint) => {
+        const advanced = this.#advance(checkpoint, range, nextCursor)
+        return note === null ? advanced : { ...advanced, notes: [...checkpoint.notes, note] }
+      },
     })
     range.stored(nextCursor)
     if (nextCursor === null) this.#drop(range)
     this.#tell()
+  }
+
+  /** The next page of the range as it is stored. The objects themselves, which are large, are left behind here. */
+  async #observePage(range: LiveRange) {
+    const { reader, mapper, resource } = this.#options
+    try {
+      const page = await reader.readPage(range.pass, range.created, range.cursor)
+      const { records, nextCursor } = this.#within(range, page.value)
+      range.arrived(records)
+      this.#count(range, records)
+      return { nextCursor, observed: observeRecords(records, mapper), observedAt: page.observedAt, note: null }
+    } catch (error) {
+      if (!isRefusedPass(error, resource, range.pass)) throw error
+      const note = `The list pass ${range.pass} was left out: ${error.message}`
+      return { nextCursor: null, observed: NOTHING_OBSERVED, observedAt: 0, note }
+    }
   }
 
   /** The page without what lies in a part that was cut off while it was on its way. */

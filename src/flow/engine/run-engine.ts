@@ -28,7 +28,8 @@ export interface RunObserver {
   requestSent(resourcePath: string): void
   /** @param reason - the source's word for the limit, from a fixed set */
   rateLimited(resourcePath: string, reason: string): void
-  runEnded(resourcePath: string, status: 'success' | 'failed'): void
+  /** @param seconds - since the run's first start, pauses included; null when it never started */
+  runEnded(resourcePath: string, status: 'success' | 'failed', seconds: number | null): void
 }
 
 /** Two ways to stop a run in the middle: gently after the page in hand, or at once. Either way it goes on later. */

@@ -182,7 +182,7 @@ export class RunExecution {
       return { saved: await this.#writer.saveEnd(scope, end), result: null }
     })
     this.#log.info({ resourcePath: this.#resourcePath, status, counts: checkpoint.counts }, 'run ended')
-    this.#request.options.observer?.runEnded(this.#resourcePath, status)
+    this.#request.options.observer?.runEnded(this.#resourcePath, status, this.#secondsSince(checkpoint))
   }
 
   /** Ends the run as failed. What it has stored stays; a re-trigger goes on from there. */
@@ -201,10 +201,14 @@ export class RunExecution {
         const end = { status: 'failed', checkpoint, errors, dataSetId, apiVersion: this.#apiVersion } as const
         return { saved: await this.#writer.saveEnd(scope, end), result: null }
       })
-      this.#request.options.observer?.runEnded(this.#resourcePath, 'failed')
+      this.#request.options.observer?.runEnded(this.#resourcePath, 'failed', this.#secondsSince(checkpoint))
     } catch (error) {
       if (!(error instanceof Stopped)) throw error
     }
+  }
+
+  #secondsSince(checkpoint: Checkpoint | null): number | null {
+    return checkpoint === null ? null : (this.#request.context.clock.now() - checkpoint.startedAt) / 1000
   }
 
   get #resourcePath(): string {
