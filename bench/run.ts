@@ -1,18 +1,25 @@
 /**
  * Measures what README and `bench/README.md` claim, as ratios inside one run: machines differ and are shared.
- * Usage: npm run bench [-- startup landing paging memory]
+ * Usage: npm run bench [-- startup landing paging memory window bucket fast six unlimited incremental]
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { land, median, startHost, startSandbox } from './support.ts'
+import { LIMIT_MEASUREMENTS } from './limits.ts'
+import { land, median, report, startHost, startSandbox } from './support.ts'
 
 const run = promisify(execFile)
 
 /** Name of a measurement to the work that prints it. */
-const MEASUREMENTS: Readonly<Record<string, () => Promise<void>>> = { startup, landing, paging, memory }
+const MEASUREMENTS: Readonly<Record<string, () => Promise<void>>> = {
+  startup,
+  landing,
+  paging,
+  memory,
+  ...LIMIT_MEASUREMENTS,
+}
 
 /** Process start to `/ready` on an empty folder. */
 async function startup(): Promise<void> {
@@ -99,10 +106,6 @@ async function memory(): Promise<void> {
     await host.stop()
     await sandbox.stop()
   }
-}
-
-function report(what: string, measured: string, goal = ''): void {
-  console.log(`${what.padEnd(52)} ${measured.padStart(18)}   ${goal}`)
 }
 
 const asked = process.argv.slice(2)

@@ -37,11 +37,14 @@ export async function startSandbox(args: readonly string[]): Promise<BenchProces
 }
 
 /** A budget that nothing waits for. */
-const NO_LIMITS = { STRIPE_RATE_GLOBAL: '1000000', STRIPE_RATE_ENDPOINT: '1000000' }
+export const NO_LIMITS = { STRIPE_RATE_GLOBAL: '1000000', STRIPE_RATE_ENDPOINT: '1000000' }
 
-/** Starts the host on an empty folder, removed when it stops. `settings` are its environment variables. */
+/**
+ * Starts the host on an empty folder, removed when it stops. `settings` are its environment variables; a `DATA_DIR` among
+ * them is used as it is and stays.
+ */
 export async function startHost(stripeUrl: string, settings: NodeJS.ProcessEnv = NO_LIMITS): Promise<BenchHost> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'flow-bench-'))
+  const dataDir = settings.DATA_DIR ?? (await mkdtemp(join(tmpdir(), 'flow-bench-')))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const started = performance.now()
@@ -66,7 +69,7 @@ export async function startHost(stripeUrl: string, settings: NodeJS.ProcessEnv =
     api: await authorised(url),
     async stop() {
       await stop()
-      await rm(dataDir, { recursive: true })
+      if (settings.DATA_DIR === undefined) await rm(dataDir, { recursive: true })
     },
   }
 }
@@ -75,12 +78,10 @@ export async function startHost(stripeUrl: string, settings: NodeJS.ProcessEnv =
 export interface Landing {
   readonly dataSetId: string
   readonly flowId: string
-  /** Of the run that the flow made by itself. */
-  readonly runId: string
 }
 
 /** Connects the sandbox and lands a whole resource; resolves when the run has ended well. */
-export async function land(api: AxiosInstance, resourcePath: string): Promise<Landing & { readonly seconds: number }> {
+export async function land(api: AxiosInstance, resourcePath: string): Promise<Landing & EndedRun> {
   const flow = '/data/foundation/flowservice'
   const create = async (path: string, body: object) => (await api.post(`${flow}/${path}`, body)).data.id as string
   const baseConnectionId = await create('connections', {
@@ -110,16 +111,36 @@ export async function land(api: AxiosInstance, resourcePath: string): Promise<La
     targetConnectionIds: [target],
     scheduleParams: { startTime: Math.floor(Date.now() / 1000), frequency: 'once' },
   })
-  const run = await untilEnded(api, flowId)
-  const { startedAtUTC, completedAtUTC } = run.metrics.durationSummary
-  return { dataSetId, flowId, runId: run.id, seconds: (completedAtUTC - startedAtUTC) / 1000 }
+  return { dataSetId, flowId, ...(await untilEnded(api, flowId)) }
 }
 
-async function untilEnded(api: AxiosInstance, flowId: string) {
+/** What a run came to. */
+export interface EndedRun {
+  readonly runId: string
+  readonly records: number
+  /** From its start to its end. */
+  readonly seconds: number
+  /** Unix times in milliseconds. */
+  readonly startedAt: number
+  readonly endedAt: number
+}
+
+/** Waits until the newest run of a flow has ended well. */
+export async function untilEnded(api: AxiosInstance, flowId: string, after?: string): Promise<EndedRun> {
+  const run = await newestEndedRun(api, flowId, after)
+  const { startedAtUTC: startedAt, completedAtUTC: endedAt } = run.metrics.durationSummary
+  const records = run.metrics.recordSummary.outputRecordCount
+  return { runId: run.id, records, seconds: (endedAt - startedAt) / 1000, startedAt, endedAt }
+}
+
+async function newestEndedRun(api: AxiosInstance, flowId: string, after: string | undefined) {
   for (;;) {
     await sleep(200)
-    const { data } = await api.get('/data/foundation/flowservice/runs', { params: { property: `flowId==${flowId}` } })
+    const { data } = await api.get('/data/foundation/flowservice/runs', {
+      params: { property: `flowId==${flowId}`, orderby: '-createdAt' },
+    })
     const run = data.items[0]
+    if (run?.id === after) continue
     const status = run?.metrics.statusSummary.status
     if (status === 'success') return run
     if (status === 'failed') throw new Error(`The run failed: ${JSON.stringify(run.metrics.statusSummary.errors)}`)
@@ -190,4 +211,9 @@ export function sleep(ms: number): Promise<void> {
 
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
+/** One line of the result. */
+export function report(what: string, measured: string, goal = ''): void {
+  console.log(`${what.padEnd(52)} ${measured.padStart(18)}   ${goal}`)
 }

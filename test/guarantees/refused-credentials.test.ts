@@ -15,14 +15,14 @@ import { createConnection, createFlow, retrigger, startQuickHost, type QuickFlow
 
 const OLD_KEY = 'sk_test_1f6d0c52e9a84b37'
 const NEW_KEY = 'sk_test_b7a3905d4e21c68f'
-const NO_CUSTOMERS = 'rk_test_77c2d1e840f95ab3'
-const COUNTS = { charges: 1200, refunds: 1, customers: 700, prices: 600, subscriptions: 10, balance_transactions: 8 }
-const RESOURCES = ['charges', 'customers', 'prices'] as const
+const NO_REFUNDS = 'rk_test_77c2d1e840f95ab3'
+const COUNTS = { charges: 1200, refunds: 700, customers: 20, prices: 60, subscriptions: 1, balance_transactions: 600 }
+const RESOURCES = ['charges', 'refunds', 'balance_transactions'] as const
 
 let host: QuickHost
 beforeEach(async () => {
-  const permissions = { charge: 'read', price: 'read', subscription: 'read', event: 'read' } as const
-  const keys = [{ key: OLD_KEY }, { key: NEW_KEY }, { key: NO_CUSTOMERS, permissions }]
+  const permissions = { charge: 'read', balance_transaction: 'read', event: 'read' } as const
+  const keys = [{ key: OLD_KEY }, { key: NEW_KEY }, { key: NO_REFUNDS, permissions }]
   host = await startQuickHost({ sandbox: { counts: COUNTS, keys, latencyMs: 10 } })
 })
 afterEach(() => host.stop())
@@ -42,20 +42,20 @@ async function createFlows(key: string, scheduleParams?: object) {
 describe('a key without one permission', () => {
   test('fails the flow that needs it at once, by the name of the permission, while the others go on', async () => {
     const begun = host.clock.now()
-    const { flows } = await createFlows(NO_CUSTOMERS)
+    const { flows } = await createFlows(NO_REFUNDS)
     for (const [resource, { flowId, dataSetId }] of flows) {
       const run = await firstRun(host.api, flowId)
-      if (resource === 'customers') {
+      if (resource === 'refunds') {
         expect(statusOf(run)).toBe('failed')
-        expect(run.metrics.statusSummary.errors[0].message).toContain('rak_customer_read')
-        expect(JSON.stringify(run)).not.toContain(NO_CUSTOMERS)
+        expect(run.metrics.statusSummary.errors[0].message).toContain('rak_refund_read')
+        expect(JSON.stringify(run)).not.toContain(NO_REFUNDS)
         expect(run.metrics.durationSummary.completedAtUTC - begun).toBeLessThan(60_000)
       } else {
         expect(statusOf(run)).toBe('success')
         expect(idsOf(await recordsOfDataSet(host.api, dataSetId))).toEqual(worldIds(resource))
       }
     }
-    expect(host.sandbox.journal.count({ path: '/v1/customers' })).toBe(1)
+    expect(host.sandbox.journal.count({ path: '/v1/refunds' })).toBe(1)
     expect(host.retries).toEqual([])
   })
 })

@@ -40,14 +40,14 @@ export type Resource = (typeof RESOURCES)[number]
 /** Those whose changes Stripe announces. */
 export const ANNOUNCED = RESOURCES.filter((resource) => resource !== 'balance_transactions')
 
-/** More than one page of every resource that has a list of more than one pass or objects to lose. */
+/** More than one page of every list. */
 export const COUNTS = {
-  charges: 250,
-  subscriptions: 220,
-  refunds: 210,
-  balance_transactions: 240,
-  customers: 260,
-  prices: 480,
+  charges: 130,
+  subscriptions: 130,
+  refunds: 115,
+  balance_transactions: 120,
+  customers: 140,
+  prices: 260,
 } as const
 
 /** Follows real time until it is moved. */

@@ -27,7 +27,7 @@ const isOpen = ({ status }: StripeObject) => status !== 'canceled'
 describe.each(ANNOUNCED)('an update of one of the %s while they are listed for the first time', (resource) => {
   test('is in the dataset after the next run when the object had been read', async () => {
     const newest = pick(account.sandbox, resource, isOpen)
-    duringList(resource, 3, [renamed(newest)])
+    duringList(resource, 2, [renamed(newest)])
     const copy = await account.copy(resource)
     const { delivered } = await copy.run()
     expect(delivered.map(({ id }) => id)).toContain(newest.id)
