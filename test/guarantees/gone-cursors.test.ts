@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Action, StripeObject } from '../../src/sandbox/index.ts'
-import { COUNTS, listed, NO_DRIFT, openAccount, RESOURCES, type Account, type Resource } from './support.ts'
+import { COUNTS, idsThere, listed, NO_DRIFT, openAccount, RESOURCES, type Account, type Resource } from './support.ts'
 
 let account: Account
 
@@ -20,20 +20,22 @@ const beforeNextPage = (resource: Resource, actions: readonly Action[], params: 
   })
 
 /** How many requests the sandbox refused because of their cursor. */
-const refused = (resource: Resource, status = 400) =>
-  account.sandbox.journal.count({ path: path(resource), status })
+const refused = (resource: Resource, status = 400) => account.sandbox.journal.count({ path: path(resource), status })
 
 const vanish = ({ id }: StripeObject): Action => ({ type: 'remove', id })
 
 describe.each(RESOURCES)('while %s are listed', (resource) => {
-  test.each([400, 404] as const)('nothing is missed when the cursor’s object is gone, answered with %i', async (status) => {
-    account.sandbox.behaviour.missingCursorStatus = status
-    beforeNextPage(resource, [{ type: 'remove', id: CURSOR }])
-    const copy = await account.follow(resource)
-    expect((await copy.first()).status).toBe('success')
-    expect(refused(resource, status)).toBe(1)
-    expect(await copy.drift()).toMatchObject({ missing: [], stale: [], twice: [] })
-  })
+  test.each([400, 404] as const)(
+    'nothing is missed when the cursor’s object is gone, answered with %i',
+    async (status) => {
+      account.sandbox.behaviour.missingCursorStatus = status
+      beforeNextPage(resource, [{ type: 'remove', id: CURSOR }])
+      const copy = await account.follow(resource)
+      expect((await copy.first()).status).toBe('success')
+      expect(refused(resource, status)).toBe(1)
+      expect(await copy.drift()).toMatchObject({ missing: [], stale: [], twice: [] })
+    },
+  )
 
   test('nothing is missed when everything at the end of the page is gone', async () => {
     const params = resource === 'prices' ? { active: 'true' } : undefined
@@ -107,6 +109,26 @@ describe('more than once in a run', () => {
     expect(new Set(delivered.map(({ id }) => id)).size).toBe(delivered.length)
     expect(await copy.drift()).toMatchObject({ missing: [], stale: [], twice: [] })
   })
+})
+
+test('cursors that go while ranges are read side by side cost no object', async () => {
+  await account.stop()
+  account = await openAccount({ sandbox: { counts: { ...COUNTS, charges: 2500 }, latencyMs: 15 } })
+  for (const after of [1, 4, 9, 12]) {
+    account.sandbox.faults.add({
+      after,
+      match: { path: path('charges'), params: { starting_after: '*' } },
+      fault: { kind: 'action', actions: [{ type: 'remove', id: CURSOR }] },
+    })
+  }
+  const copy = await account.follow('charges')
+  const { status, delivered } = await copy.first()
+  expect(status).toBe('success')
+  expect(account.sandbox.journal.maxConcurrency({ path: path('charges') })).toBeGreaterThan(1)
+  expect(refused('charges')).toBe(4)
+  const shown = new Set(delivered.map(({ id }) => id))
+  expect(shown.size).toBe(delivered.length)
+  expect(idsThere(account.sandbox.world, 'charges').filter((id) => !shown.has(id))).toEqual([])
 })
 
 describe('in the change feed', () => {

@@ -112,8 +112,7 @@ describe('a later run', () => {
     const inline = pick(
       account.sandbox,
       'prices',
-      (price) =>
-        isInline(account.sandbox.world, price) && idsThere(account.sandbox.world, 'prices').includes(price.id),
+      (price) => isInline(account.sandbox.world, price) && idsThere(account.sandbox.world, 'prices').includes(price.id),
     )
     account.sandbox.apply({ type: 'update', id: inline.id, params: { nickname: 'renamed' } })
     await copy.run()

@@ -4,14 +4,7 @@ import type { Counts } from '../../src/sandbox/stripe/plan.ts'
 import type { ListOrder, PageRead } from './kill-page-reads.ts'
 
 /** The six resources. */
-export const RESOURCES = [
-  'charges',
-  'subscriptions',
-  'refunds',
-  'balance_transactions',
-  'customers',
-  'prices',
-] as const
+export const RESOURCES = ['charges', 'subscriptions', 'refunds', 'balance_transactions', 'customers', 'prices'] as const
 export type Resource = (typeof RESOURCES)[number]
 
 /** Every flow has a key of its own, by which the journal tells whose request it was. */
@@ -43,7 +36,7 @@ export async function readOrders(sandbox: StripeSandbox): Promise<ReadonlyMap<st
   const orders = new Map<string, ListOrder>()
   for (const { resource, query } of LISTS) {
     const name = listName(resource, 'active' in query ? query.active : undefined)
-    const more = resource === 'subscriptions' ? { status: 'all' } : query
+    const more: Record<string, string> = resource === 'subscriptions' ? { status: 'all' } : query
     orders.set(name, await readOrder(sandbox, resource, more))
   }
   sandbox.latency = latency
@@ -51,12 +44,16 @@ export async function readOrders(sandbox: StripeSandbox): Promise<ReadonlyMap<st
   return orders
 }
 
-async function readOrder(sandbox: StripeSandbox, resource: Resource, query: object): Promise<ListOrder> {
+async function readOrder(
+  sandbox: StripeSandbox,
+  resource: Resource,
+  query: Readonly<Record<string, string>>,
+): Promise<ListOrder> {
   const ids: string[] = []
   const created: number[] = []
   for (;;) {
     const last = ids.at(-1)
-    const after = last === undefined ? {} : { starting_after: last }
+    const after: Record<string, string> = last === undefined ? {} : { starting_after: last }
     const parameters = new URLSearchParams({ limit: '100', ...query, ...after })
     const headers = { Authorization: `Bearer ${CONTROL_KEY}` }
     const answer = await fetch(`${sandbox.url}/v1/${resource}?${parameters.toString()}`, { headers })
@@ -87,7 +84,9 @@ export function pageReads(sandbox: StripeSandbox, lifeBegins: readonly number[])
 /** Changes some objects of every resource that can be changed, deletes and creates some. */
 export function changeAccount(sandbox: StripeSandbox, random: () => number): void {
   const some = (resource: Resource, count: number, fits: (object: Record<string, unknown>) => boolean = () => true) => {
-    const objects = [...sandbox.world.all(resource)].filter((object) => !object.test_clock && !object.deleted && fits(object))
+    const objects = [...sandbox.world.all(resource)].filter(
+      (object) => !object.test_clock && !object.deleted && fits(object),
+    )
     return Array.from({ length: count }, () => String(objects[Math.floor(random() * objects.length)]?.id))
   }
   const metadata = () => ({ round: String(Math.floor(random() * 1e9)) })

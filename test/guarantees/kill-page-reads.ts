@@ -42,7 +42,7 @@ export function comparePageReads(reads: readonly PageRead[], orders: ReadonlyMap
     const before = lives.get(page) ?? []
     lives.set(page, [...before, life])
     if (before.length === 0) continue
-    if (before.includes(life)) faults.push(`read twice in life ${life}: ${page}`)
+    if (before.includes(life)) faults.push(`read twice in life ${life}: ${page} ${JSON.stringify(entry.params)}`)
     again += 1
     const next = lives.get(cursorKey(list, order.ids[startOf(entry, order) + PAGE_SIZE - 1] ?? ''))
     const wasStored = next?.some((nextLife) => nextLife < life) ?? false

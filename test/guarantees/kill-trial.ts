@@ -4,15 +4,7 @@ import type { Counts } from '../../src/sandbox/stripe/plan.ts'
 import { FLOW_SERVICE } from '../support/flow-host.ts'
 import { pause, type RecordItem } from '../support/stripe-host.ts'
 import { changeAccount, createKillAccount, keyOf, pageReads, readOrders, RESOURCES } from './kill-account.ts'
-import {
-  createProcessFlow,
-  endedRun,
-  firstRunId,
-  followRun,
-  recordsInDataSet,
-  runOf,
-  type ProcessFlow,
-} from './kill-flows.ts'
+import { createProcessFlow, endedRun, firstRunId, followRun, recordsInDataSet, type ProcessFlow } from './kill-flows.ts'
 import { KillableHost } from './kill-host.ts'
 import { comparePageReads } from './kill-page-reads.ts'
 
@@ -53,6 +45,8 @@ export async function runKillTrial(options: KillTrialOptions): Promise<KillRepor
   const trial = new KillTrial(options)
   return trial.run()
 }
+
+type EndedRun = Awaited<ReturnType<typeof endedRun>>
 
 class KillTrial {
   readonly #options: KillTrialOptions
@@ -151,12 +145,14 @@ class KillTrial {
   }
 
   async #begin(host: KillableHost): Promise<void> {
+    // What the killed host has sent may still be on its way to the sandbox.
+    await pause(50)
     this.#lifeBegins.push(Date.now())
     await host.begin()
   }
 
   /** Every delivery was served once, in order, to a client that paged all the time. */
-  async #checkRun(host: KillableHost, run: Awaited<ReturnType<typeof runOf>>, items: readonly RecordItem[]) {
+  async #checkRun(host: KillableHost, run: EndedRun, items: readonly RecordItem[]) {
     const { recordSummary, statusSummary } = run.metrics
     const name = `run ${run.id}`
     if (statusSummary.status !== 'success') this.#report(name, [JSON.stringify(statusSummary)])
@@ -172,9 +168,7 @@ class KillTrial {
 
   /** The datasets hold what those of flows hold that nobody disturbs. */
   async #compareWithUndisturbed(host: KillableHost, sandbox: StripeSandbox, flows: readonly ProcessFlow[]) {
-    const controls = await Promise.all(
-      RESOURCES.map((resource) => createProcessFlow(host, resource, keyOf(resource))),
-    )
+    const controls = await Promise.all(RESOURCES.map((resource) => createProcessFlow(host, resource, keyOf(resource))))
     for (const [index, control] of controls.entries()) {
       await endedRun(host, await firstRunId(host, control.flowId))
       const [found, expected] = await Promise.all(

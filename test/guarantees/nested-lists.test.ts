@@ -112,7 +112,11 @@ test('prices beyond the tenth item are taken from a new subscription', async () 
   const items = Array.from({ length: 15 }, (_, place) => inline(100 + place))
   const [made] = account.sandbox.apply({ type: 'create', resource: 'subscriptions', params: { items } })
   const { delivered } = await copy.run()
-  expect(delivered.map(({ id }) => id).toSorted()).toEqual(pricesOf(made!).map(({ id }) => id).toSorted())
+  expect(delivered.map(({ id }) => id).toSorted()).toEqual(
+    pricesOf(made!)
+      .map(({ id }) => id)
+      .toSorted(),
+  )
 })
 
 test('a price in an item beyond the tenth of an old subscription is taken when the item is new', async () => {

@@ -11,7 +11,14 @@ import {
   statusOf,
   untilEnded,
 } from '../support/stripe-host.ts'
-import { createConnection, createFlow, retrigger, startQuickHost, type QuickFlow, type QuickHost } from './quick-host.ts'
+import {
+  createConnection,
+  createFlow,
+  retrigger,
+  startQuickHost,
+  type QuickFlow,
+  type QuickHost,
+} from './quick-host.ts'
 
 const OLD_KEY = 'sk_test_1f6d0c52e9a84b37'
 const NEW_KEY = 'sk_test_b7a3905d4e21c68f'

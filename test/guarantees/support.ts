@@ -3,13 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { systemClock, type Clock } from '../../src/clock.ts'
 import { DEFAULT_API_VERSION } from '../../src/plugins/stripe/client.ts'
 import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
-import type {
-  ResourceName,
-  StripeObject,
-  StripeSandbox,
-  StripeSandboxOptions,
-  World,
-} from '../../src/sandbox/index.ts'
+import type { ResourceName, StripeObject, StripeSandbox, StripeSandboxOptions, World } from '../../src/sandbox/index.ts'
 import {
   createStripeChain,
   firstRun,
@@ -189,7 +183,8 @@ async function outcomeOf(api: TestApi, run: Awaited<ReturnType<typeof runNow>>):
 function driftOf(records: readonly RecordItem[], truth: ReadonlyMap<string, StripeObject>): Drift {
   const ids = records.map(({ id }) => id)
   const known = new Set(ids)
-  const isStale = ({ id, record }: RecordItem) => truth.has(id) && JSON.stringify(record.data) !== JSON.stringify(truth.get(id))
+  const isStale = ({ id, record }: RecordItem) =>
+    truth.has(id) && JSON.stringify(record.data) !== JSON.stringify(truth.get(id))
   const few = (some: readonly string[]) => some.slice(0, MOST_SHOWN)
   return {
     missing: few([...truth.keys()].filter((id) => !known.has(id))),
@@ -212,7 +207,11 @@ export async function truthOf(sandbox: StripeSandbox, resource: Resource): Promi
 export function idsThere(world: World, resource: Resource): string[] {
   const objects = listed(world, resource)
   if (resource !== 'prices') return objects.map(({ id }) => id)
-  const inItems = new Set(listed(world, 'subscriptions').flatMap(pricesOf).map(({ id }) => id))
+  const inItems = new Set(
+    listed(world, 'subscriptions')
+      .flatMap(pricesOf)
+      .map(({ id }) => id),
+  )
   return objects.filter((price) => inItems.has(price.id) || !isInline(world, price)).map(({ id }) => id)
 }
 

@@ -100,9 +100,7 @@ describe('nothing is lost and nothing doubled by', () => {
     expect(statusOf(first)).toBe('success')
     const delivered = await recordsOfRun(api, first.id)
     expect(idsOf(delivered)).toEqual(worldIds('subscriptions'))
-    expect(itemCounts(delivered.map(({ record }) => record.data))).toEqual(
-      itemCounts(worldOf('subscriptions')),
-    )
+    expect(itemCounts(delivered.map(({ record }) => record.data))).toEqual(itemCounts(worldOf('subscriptions')))
 
     const changed = livingIds().filter((_, index) => index % 20 === 0)
     for (const id of changed) sandbox.apply({ type: 'update', id, params: { metadata: { seen: 'yes' } } })

@@ -61,7 +61,9 @@ describe('a price that turns while they are listed for the first time', () => {
   ])('is in the dataset with its new state when it is %s', async (_, wasActive) => {
     const price = pick(account.sandbox, 'prices', ({ active }) => active === wasActive)
     for (const call of [1, 2, 3]) {
-      duringList('prices', call, [{ type: 'update', id: price.id, params: { active: call % 2 === 0 ? wasActive : !wasActive } }])
+      duringList('prices', call, [
+        { type: 'update', id: price.id, params: { active: call % 2 === 0 ? wasActive : !wasActive } },
+      ])
     }
     const copy = await account.copy('prices')
     await copy.run()
@@ -93,7 +95,10 @@ describe('the later runs', () => {
     account.sandbox.apply(renamed(first!))
     account.sandbox.faults.add({
       match: { path: `/v1/charges/${first!.id}` },
-      fault: { kind: 'action', actions: [renamed(second!), { type: 'update', id: first!.id, params: { description: 'last' } }] },
+      fault: {
+        kind: 'action',
+        actions: [renamed(second!), { type: 'update', id: first!.id, params: { description: 'last' } }],
+      },
     })
     await copy.run()
     await copy.run()

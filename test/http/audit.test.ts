@@ -18,7 +18,7 @@ import {
   type StripeChainRequest,
   type StripeHost,
 } from '../support/stripe-host.ts'
-import { GLOBEX, type TestApi } from '../support/test-host.ts'
+import { ACME, GLOBEX, type TestApi } from '../support/test-host.ts'
 
 let host: StripeHost
 
@@ -76,6 +76,13 @@ const byKind = (findings: readonly { id: string; kind: string }[]) =>
         .toSorted(),
     ]),
   )
+
+async function progressOf(flowId: string) {
+  const { store } = host.host.context
+  const tenant = { orgId: ACME.orgId, sandboxName: 'prod' }
+  const flow = await store.entities.get(tenant, 'flows', flowId)
+  return store.progress.get(flow?.no ?? 0)
+}
 
 /** The dataset holds the objects of the account and no others. */
 async function expectSameAsSource(dataSetId: string) {
@@ -238,6 +245,10 @@ describe('a repair', () => {
     const run = await untilEnded(host.api, done.repairRunId)
     expect(statusOf(run)).toBe('success')
     expect(run.metrics.recordSummary).toMatchObject({ inputRecordCount: 4, outputRecordCount: 4 })
+    const { position } = (await progressOf(flowId))!
+    const [copy] = run.activities
+    expect(copy.durationSummary.extensions).toEqual({ windowStart: 0, windowEnd: position })
+    expect(run.metrics.statusSummary.extensions.notes).toEqual([`The run mends what audit ${done.id} found.`])
     // Three lists, the one object that they did not show, and the four that are mended.
     expect(host.sandbox.journal.total - requests).toBe(3 + 1 + 4)
     const delivered = await recordsOfRun(host.api, run.id)

@@ -1136,6 +1136,14 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         ])
       })
 
+      test('know which objects they have found', async () => {
+        await store.audits.addFindings(1, [finding('missing', 'a'), finding('stale', 'b')])
+        await store.audits.addFindings(2, [finding('extra', 'c')])
+        const many = Array.from({ length: 1200 }, (_, index) => `id-${index}`)
+        expect(await store.audits.found(1, [...many, 'a', 'b', 'c'])).toEqual(new Set(['a', 'b']))
+        expect(await store.audits.found(1, [])).toEqual(new Set())
+      })
+
       test('count their findings by kind and forget them', async () => {
         expect(await store.audits.countFindings(1)).toEqual({ missing: 0, extra: 0, stale: 0 })
         const many = Array.from({ length: 1200 }, (_, index) => finding('missing', `id-${index}`))

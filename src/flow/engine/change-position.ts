@@ -1,4 +1,4 @@
-import type { ChangeFeedRules, ChangePage, Cursor } from '../../plugins/plugin.ts'
+import type { Change, ChangeFeedRules, Cursor } from '../../plugins/plugin.ts'
 
 /**
  * Where a flow stands in the change feed of its source.
@@ -43,8 +43,8 @@ export interface ChangeProgress {
   readonly handled: readonly string[]
 }
 
-/** The mark that the first page of a feed, read without bounds, amounts to. */
-export function markOf({ changes }: ChangePage, moment: Pick<ChangeMark, 'takenAt' | 'observedFrom'>): ChangeMark {
+/** The mark that entries of a feed amount to, among them all of the newest second. */
+export function markOf(changes: readonly Change[], moment: Pick<ChangeMark, 'takenAt' | 'observedFrom'>): ChangeMark {
   const at = changes.length === 0 ? null : Math.max(...changes.map((change) => change.createdAt))
   return { at, ids: changes.filter((change) => change.createdAt === at).map((change) => change.changeId), ...moment }
 }

@@ -56,7 +56,8 @@ export interface ReadRange {
 
 /** Everything since the flow's beginning is listed anew, because changes may have been missed. */
 export interface Relist {
-  readonly reason: string
+  /** Null on a first run, which lists everything anyway and only looks for what earlier runs have left. */
+  readonly reason: string | null
   /** Changes may be missing since then, ms; null when it is not known. */
   readonly changesMissedSince: number | null
   /** Objects not observed since then (ms) were not shown by the lists. */

@@ -1,7 +1,7 @@
-import { FatalSourceError } from '../../plugins/plugin.ts'
+import { FatalSourceError, type Change, type ChangePage, type Cursor } from '../../plugins/plugin.ts'
 import type { DueObject, FlowProgress, StoreScope } from '../../store/store.ts'
 import { hasHole, markOf, parseChangePosition, type ChangeMark, type ChangeProgress } from './change-position.ts'
-import type { Checkpoint, Relist, RunWindow } from './checkpoint.ts'
+import type { Checkpoint, Relist } from './checkpoint.ts'
 import type { ObservationClock } from './observation-clock.ts'
 import { prepare } from './plan-run.ts'
 import type { RunParts } from './run-parts.ts'
@@ -24,10 +24,18 @@ const MOST_DUE = 100_000
 /** Where the change feed stands before the first list call; null when the run takes no changes. */
 export type FeedMark = ChangeMark | { readonly refused: FatalSourceError } | null
 
-/** True when the run continues its flow, and so takes changes too; not for a window somewhere else. */
-export async function takesChanges(scope: StoreScope, window: RunWindow, parts: RunParts): Promise<boolean> {
-  const progress = await scope.progress.get(parts.flow.no)
-  return progress !== null && movesFlow(window, parts.schedule, progress.position)
+/**
+ * True when the run continues its flow, and so takes changes too; not for a window somewhere else. One that ends in the
+ * past leaves them to the next run, unless it is the first and lists everything.
+ */
+export async function takesChanges(
+  scope: StoreScope,
+  { window, startedAt }: Pick<Checkpoint, 'window' | 'startedAt'>,
+  { flow, schedule }: RunParts,
+): Promise<boolean> {
+  const progress = await scope.progress.get(flow.no)
+  if (progress === null || !movesFlow(window, schedule, progress.position)) return false
+  return window.end >= startedAt || window.start <= flowBeginning(schedule)
 }
 
 /**
@@ -37,12 +45,27 @@ export async function takesChanges(scope: StoreScope, window: RunWindow, parts: 
 export async function takeMark({ parts, reader, observations, now }: PrepareOptions): Promise<FeedMark> {
   if (parts.resource.changeFeed === undefined) return null
   try {
-    const page = await reader.readChanges({ from: null, to: null }, null)
-    return markOf(page, { takenAt: now, observedFrom: observations.observe() })
+    const changes = await newestChanges(reader)
+    return markOf(changes, { takenAt: now, observedFrom: observations.observe() })
   } catch (error) {
     if (error instanceof FatalSourceError && error.reason === 'permission') return { refused: error }
     throw error
   }
+}
+
+/** The newest entries of the feed, among them all of the newest second, on however many pages. */
+async function newestChanges(reader: SourceReader): Promise<readonly Change[]> {
+  const page = await reader.readChanges({ from: null, to: null }, null)
+  const at = page.changes[0]?.createdAt
+  if (at === undefined || page.nextCursor === null || page.changes.at(-1)?.createdAt !== at) return page.changes
+  const changes = [...page.changes]
+  let cursor: Cursor | null = null
+  do {
+    const next: ChangePage = await reader.readChanges({ from: at, to: at + 1 }, cursor)
+    changes.push(...next.changes)
+    cursor = next.nextCursor
+  } while (cursor !== null)
+  return changes
 }
 
 /** The checkpoint with everything that the run is to read, as the flow's progress and the mark have it. */
@@ -55,31 +78,41 @@ export async function prepareRun(
   const { window } = checkpoint
   const progress = await scope.progress.get(parts.flow.no)
   const continues = progress?.position !== undefined && progress.position !== null && window.start === progress.position
-  const continuesFlow = progress !== null && movesFlow(window, parts.schedule, progress.position)
   const beginning = flowBeginning(parts.schedule)
-  const plan = continuesFlow
-    ? planChanges(parts, feedMark, progress, { isFirst: window.start <= beginning, observations })
-    : { changes: null, relist: null, notes: [] }
-  const due = continuesFlow && plan.relist === null ? await dueObjects(scope, parts, now) : []
+  const isFirst = window.start <= beginning
+  const plan =
+    progress !== null && feedMark !== null
+      ? planChanges(parts, feedMark, progress, { isFirst, observations })
+      : { changes: null, relist: null, notes: [] }
+  if (isFirst && window.end >= checkpoint.startedAt && (await holdsObjects(scope, parts))) {
+    plan.relist = { ...newRelist(null, null), observedFrom: observations.observe() }
+  }
+  const due = window.end >= checkpoint.startedAt && plan.relist === null ? await dueObjects(scope, parts, now) : []
   const newestCreated = progress?.newestCreated ?? null
   return prepare(checkpoint, { ...plan, window, resource: parts.resource, beginning, continues, newestCreated, due })
 }
 
+/** Earlier runs, perhaps ones that failed, have delivered what may be gone by now, and nobody has followed that. */
+async function holdsObjects(scope: StoreScope, { target, resource }: RunParts): Promise<boolean> {
+  if (resource.changeFeed === undefined) return false
+  return (await scope.records.notObservedSince(target, Infinity, null, 1)).length > 0
+}
+
 interface ChangePlan {
   readonly changes: ChangeProgress | null
-  readonly relist: Relist | null
+  relist: Relist | null
   readonly notes: readonly string[]
 }
 
 /** Which changes to read, or why everything must be listed anew instead. */
 function planChanges(
   { resource }: RunParts,
-  feedMark: FeedMark,
+  feedMark: NonNullable<FeedMark>,
   { changePosition, position: listedUpTo }: FlowProgress,
   { isFirst, observations }: { readonly isFirst: boolean; readonly observations: ObservationClock },
 ): ChangePlan {
   const feed = resource.changeFeed
-  if (feed === undefined || feedMark === null) return { changes: null, relist: null, notes: [] }
+  if (feed === undefined) return { changes: null, relist: null, notes: [] }
   const relistFor = (reason: string, changesMissedSince: number | null): Relist | null =>
     isFirst ? null : { ...newRelist(reason, changesMissedSince), observedFrom: observations.observe() }
   if ('refused' in feedMark) {
@@ -98,7 +131,7 @@ function planChanges(
 
 const HOLE = 'The source no longer has all changes since the last run.'
 
-function newRelist(reason: string, changesMissedSince: number | null): Omit<Relist, 'observedFrom'> {
+function newRelist(reason: string | null, changesMissedSince: number | null): Omit<Relist, 'observedFrom'> {
   return { reason, changesMissedSince, lookedAtUpTo: null, done: false }
 }
 

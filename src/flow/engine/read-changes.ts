@@ -24,8 +24,8 @@ export interface ReadChangesOptions extends ReadObjectsOptions {
   readonly feed: ChangeFeedRules
   /** Entries that the flow has handled before this run. */
   readonly known: ReadonlySet<string>
-  /** Of what changed, the flow takes objects created in `[from, to)`, Unix seconds, and those that it has already. */
-  readonly created: { readonly from: number; readonly to: number }
+  /** Of what changed, the flow takes objects created since then, Unix seconds, and those that are there already. */
+  readonly createdFrom: number
 }
 
 /**
@@ -90,7 +90,7 @@ async function idsToRead(
 
 /** Reads the objects and stores them with the checkpoint that `advance` makes. */
 export async function readAndCommit(
-  options: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'created'>>,
+  options: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'createdFrom'>>,
   ids: readonly string[],
   advance: (checkpoint: Checkpoint) => Checkpoint,
 ): Promise<void> {
@@ -110,18 +110,16 @@ export async function readAndCommit(
   })
 }
 
-/** An object outside the flow's creation time is taken only when it is there already. */
+/** An object from before the flow's beginning is taken only when it is there already. */
 async function takenByFlow(
-  { records, target, created }: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'created'>>,
+  { records, target, createdFrom = 0 }: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'createdFrom'>>,
   present: readonly SourceRecord[],
 ): Promise<readonly SourceRecord[]> {
-  if (created === undefined) return present
-  const isOutside = ({ createdAt = null }: SourceRecord) =>
-    createdAt !== null && (createdAt < created.from || createdAt >= created.to)
-  const outside = present.filter(isOutside).flatMap(({ id }) => id ?? [])
-  if (outside.length === 0) return present
-  const known = await records.observedSince(target, outside, 0)
-  return present.filter((record) => !isOutside(record) || (record.id !== null && known.has(record.id)))
+  const isBefore = ({ createdAt = null }: SourceRecord) => createdAt !== null && createdAt < createdFrom
+  const before = present.filter(isBefore).flatMap(({ id }) => id ?? [])
+  if (before.length === 0) return present
+  const known = await records.observedSince(target, before, 0)
+  return present.filter((record) => !isBefore(record) || (record.id !== null && known.has(record.id)))
 }
 
 /** Records stored together count as observed when the first of them was asked for. */

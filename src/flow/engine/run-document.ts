@@ -65,12 +65,13 @@ function metrics({ status, checkpoint, errors, now }: RunDocumentRequest): JsonO
 
 /** What whoever relies on the run must know: what was listed anew and why, what could not be read. */
 function remarks({ relist, notes, window }: Checkpoint): JsonObject {
-  if (relist === null && notes.length === 0) return {}
-  const relisted = relist && {
+  const isTold = relist !== null && relist.reason !== null
+  if (!isTold && notes.length === 0) return {}
+  const relisted = isTold && {
     reason: relist.reason,
     ...(relist.changesMissedSince === null ? {} : { gapStart: relist.changesMissedSince, gapEnd: window.end }),
   }
-  return { extensions: { ...(relisted === null ? {} : { relisted }), ...(notes.length === 0 ? {} : { notes }) } }
+  return { extensions: { ...(relisted === false ? {} : { relisted }), ...(notes.length === 0 ? {} : { notes }) } }
 }
 
 function recordSummary(counts: RunCounts): JsonObject {

@@ -149,7 +149,7 @@ export class RunExecution {
     if (started.isPrepared) return started
     const { context, options } = this.#request
     const request = { parts, reader, observations: options.observations, now: started.startedAt }
-    const mark = (await takesChanges(context.store, started.window, parts)) ? await takeMark(request) : null
+    const mark = (await takesChanges(context.store, started, parts)) ? await takeMark(request) : null
     const prepared = await this.#writer.write(async (scope) => {
       const result = await prepareRun(scope, started, mark, request)
       return { saved: await this.#writer.saveProgress(scope, result), result }
@@ -218,18 +218,20 @@ export class RunExecution {
 
 /** Moves the flow's position, unless the flow was pointed at something else while the run was going on. */
 async function advanceFlow(scope: StoreScope, parts: RunParts, checkpoint: Checkpoint): Promise<void> {
-  const { window, changes, newestCreated, repair } = checkpoint
+  const { window, startedAt, changes, newestCreated, repair } = checkpoint
   const progress = await scope.progress.get(parts.flow.no)
   if (progress === null || repair !== null || !(await isStillJoined(scope, parts))) return
   if (!movesFlow(window, parts.schedule, progress.position)) return
   const { changeFeed } = parts.resource
   const known = parseChangePosition(progress.changePosition)?.known ?? []
+  // A window that ends in the past leaves the changes to the next run. Otherwise without a mark the changes since the
+  // last one are not taken, and the next run has to list everything.
+  const leftAsItWas = window.end < startedAt ? progress.changePosition : null
   await scope.progress.save({
     ...progress,
     position: positionAfterRun(window, parts.schedule, progress.position),
     newestCreated: newest(progress.newestCreated, newestCreated),
-    // Without a mark the changes since the last one are not taken: the next run has to find out.
-    changePosition: changes && changeFeed ? JSON.stringify(positionAfter(changes, known, changeFeed)) : null,
+    changePosition: changes && changeFeed ? JSON.stringify(positionAfter(changes, known, changeFeed)) : leftAsItWas,
   })
 }
 

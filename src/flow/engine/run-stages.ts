@@ -39,8 +39,8 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   if (resource.changeFeed !== undefined) {
     const position = parseChangePosition((await progress.get(parts.flow.no))?.changePosition ?? null)
     const known = new Set(position?.known)
-    const created = creationOf(parts, committer.checkpoint)
-    await readChanges({ ...objects, feed: resource.changeFeed, known, created })
+    const createdFrom = Math.ceil(flowBeginning(parts.schedule) / 1000)
+    await readChanges({ ...objects, feed: resource.changeFeed, known, createdFrom })
     const { changes } = committer.checkpoint
     if (changes !== null && !changes.isCovered && !changes.metKnown && position !== null && known.size > 0) {
       committer.restart(await save(relistAfterHole(committer.checkpoint, changes, { parts }, position.takenAt)))
@@ -50,11 +50,6 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   await readUnlisted({ ...objects, isOwnRun: createOwnRunCheck(context, parts) })
   // What an audit calls extra is known to be gone.
   await readFindings({ ...objects, audits, deletable: true })
-}
-
-/** Creation times of the objects that the flow takes, Unix seconds. */
-function creationOf({ schedule }: RunParts, { window }: Checkpoint) {
-  return { from: Math.ceil(flowBeginning(schedule) / 1000), to: Math.ceil(window.end / 1000) }
 }
 
 /** Tells whether a run was over the same base connection, asking the store once for each run. */

@@ -43,9 +43,10 @@ export class SourceReader {
     this.#options = options
   }
 
-  /** How many requests at once the source can make use of now. */
+  /** How many requests at once the source can make use of now, at least 1. */
   get parallelism(): number {
-    return this.#options.source.parallelism?.() ?? 1
+    // With none at all, or what is no number, everything would seem to be read.
+    return Math.max(1, this.#options.source.parallelism?.() || 1)
   }
 
   async readPage(pass: string, window: CreatedWindow, cursor: Cursor | null): Promise<Observed<Page>> {

@@ -48,6 +48,11 @@ function withPermission(message: string, permission: string | undefined): string
   return permission === undefined || PERMISSION_NAME.test(message) ? message : `${message} (needs ${permission})`
 }
 
+/** True when a limiter refused the request: 429, whatever its reason. */
+export function isRateLimited(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.statusCode === 429
+}
+
 const RETRIABLE_STATUSES = new Set([409, 424, 429])
 
 function isRetriable(status: number, shouldRetry: string | undefined): boolean {

@@ -1,6 +1,7 @@
+import { systemClock } from '../../clock.ts'
 import { isJsonObject } from '../../json.ts'
 import type { StripeClient, StripeObject } from './client.ts'
-import { isCursorGone } from './errors.ts'
+import { isCursorGone, isRateLimited } from './errors.ts'
 import { mapSideBySide } from './map-side-by-side.ts'
 import type { NestedList, StripeResource } from './resources.ts'
 
@@ -9,6 +10,10 @@ const PAGE_SIZE = 100
 
 /** So many objects of a page have their nested lists read at the same time; the account's budget has the last word. */
 const OBJECTS_AT_ONCE = 5
+
+/** Of a request that a limiter refused; the budget makes it wait besides. */
+const REPEATS = 5
+const REPEAT_AFTER_MS = 300
 
 /** The objects in the same order, every nested list of theirs complete. Throws what the client throws. */
 export function completeAll(
@@ -38,6 +43,22 @@ export async function completeNestedLists(
   return complete
 }
 
+/**
+ * Repeats a request that a limiter refused. The host would repeat the whole page, of which so many requests may belong to
+ * nested lists that one of them is always refused.
+ */
+async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await request()
+    } catch (error) {
+      if (!isRateLimited(error) || tries > REPEATS) throw error
+      await systemClock.sleep(tries * REPEAT_AFTER_MS, signal)
+      signal.throwIfAborted()
+    }
+  }
+}
+
 async function readNestedList(
   client: StripeClient,
   nested: NestedList,
@@ -50,7 +71,7 @@ async function readNestedList(
     const last = entries.at(-1)
     const after: Record<string, string> = last === undefined ? {} : { starting_after: last.id }
     try {
-      const page = await client.list(nested.listPath, { ...parameters, ...after }, signal)
+      const page = await patiently(() => client.list(nested.listPath, { ...parameters, ...after }, signal), signal)
       entries.push(...page.data)
       if (!page.hasMore) return entries
     } catch (error) {

@@ -34,12 +34,13 @@ async function execute(
   kind: 'runs' | 'audits' = 'audits',
   options: Partial<RunEngineOptions> = {},
   stop = new AbortController(),
+  death = new AbortController(),
 ) {
   const { store, context } = fixture
   const no = (await store.entities.get(TENANT, kind, id))!.no
   const state = (await store.runs.get(no))!
   const engine = createRunEngine(context, { giveUpMs: 900_000, publicUrl: () => '', random: () => 1, ...options })
-  await engine.execute(state, { gentle: stop.signal, immediate: new AbortController().signal })
+  await engine.execute(state, { gentle: stop.signal, immediate: death.signal })
 }
 
 const service = () => createAuditService(fixture.context, { onRunnable: () => {} })
@@ -104,15 +105,15 @@ describe('an audit', () => {
   test('whose process dies reads at most the page in hand again', async () => {
     change(3, 2)
     const id = await newAudit()
-    const dead = new Promise<never>(() => {})
     const reached = new Promise<void>((resolve) => {
-      fixture.source.onRead = (_, count) => {
+      fixture.source.onRead = ({ signal }, count) => {
         if (count !== 6) return
         resolve()
-        return dead
+        return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       }
     })
-    void execute(id)
+    const death = new AbortController()
+    const dead = execute(id, 'audits', {}, new AbortController(), death)
     await reached
     expect(await read(id)).toMatchObject({ status: 'inProgress', compared: 500 })
 
@@ -120,6 +121,8 @@ describe('an audit', () => {
     await execute(id)
     expect(fixture.source.requests).toHaveLength(11)
     expect(await read(id)).toMatchObject({ status: 'success', compared: 1000, extra: 3, stale: 2, missing: 0 })
+    death.abort()
+    await dead
   })
 
   test('waits for a source that does not answer, and gives up after the time of a run', async () => {

@@ -1,5 +1,6 @@
+/** Kills a host at random moments while it copies accounts, and checks that nothing is lost, doubled or read again without need. */
 import { parseArgs } from 'node:util'
-import { runKillTrial } from '../test/guarantees/kill-trial.ts'
+import { runKillTrial } from './kill-trial.ts'
 
 const { values } = parseArgs({
   options: {
@@ -10,6 +11,11 @@ const { values } = parseArgs({
 const kills = Number(values.kills)
 const seed = Number(values.seed)
 const begun = performance.now()
+/** Written over itself on a terminal. */
+const progressLine = (done: number) => {
+  const text = `${done} of ${kills} kills, ${seconds()} s`
+  return process.stdout.isTTY ? `\r${text}` : `${text}\n`
+}
 const seconds = () => Math.round((performance.now() - begun) / 1000)
 
 process.stdout.write(`Killing the host ${kills} times, seed ${seed}\n`)
@@ -25,7 +31,7 @@ const report = await runKillTrial({
     balance_transactions: 8000,
   },
   latencyMs: 60,
-  onKill: (done) => process.stdout.write(`${process.stdout.isTTY ? '\r' : ''}${done} kills, ${seconds()} s${process.stdout.isTTY ? '' : '\n'}`),
+  onKill: (done) => process.stdout.write(progressLine(done)),
 })
 const { rounds, requests, pages, pagesAgain, deliveries, faults } = report
 process.stdout.write(

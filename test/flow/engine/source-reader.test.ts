@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals'
+import { systemClock } from '../../../src/clock.ts'
+import { ObservationClock } from '../../../src/flow/engine/observation-clock.ts'
+import { Patience } from '../../../src/flow/engine/patience.ts'
+import { SourceReader } from '../../../src/flow/engine/source-reader.ts'
+
+test.each([NaN, 0, 0.3, -1, 1, 4])(
+  'every object is read by a source that can make use of %d requests at once',
+  async (n) => {
+    const stop = new AbortController().signal
+    const patience = new Patience({ clock: systemClock, giveUpMs: 1000, random: () => 0, stop, onRetry: () => {} })
+    const reader = new SourceReader({
+      source: {
+        check: async () => {},
+        readPage: async () => ({ records: [], nextCursor: null }),
+        readObject: async ({ id }) => ({ state: 'present', record: { id, record: {} } }),
+        parallelism: () => n,
+      },
+      resourcePath: 'things',
+      observations: new ObservationClock(systemClock),
+      patience,
+      stop,
+    })
+    const readings = await reader.readObjects(['a', 'b', 'c'])
+    expect(readings.map(({ value }) => value)).toMatchObject(['a', 'b', 'c'].map((id) => ({ record: { id } })))
+  },
+)
