@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { listed, NO_DRIFT, openAccount, pick, type Account, type Copy, type Resource } from './support.ts'
+import {
+  listed,
+  NO_DRIFT,
+  openAccount,
+  pick,
+  pickListedFirst,
+  secondPage,
+  type Account,
+  type Copy,
+  type Resource,
+} from './support.ts'
 
 let account: Account
 
@@ -57,10 +67,9 @@ describe.each(['customers', 'prices'] as const)('one of the %s that is deleted',
   })
 
   test('during the first run, after it was read, is deleted by the next one', async () => {
-    const { id } = pick(account.sandbox, resource)
+    const { id } = pickListedFirst(account.sandbox, resource)
     account.sandbox.faults.add({
-      after: 1,
-      match: { path: `/v1/${resource}` },
+      match: secondPage(resource),
       fault: { kind: 'action', actions: [{ type: 'delete', id }] },
     })
     const copy = await account.copy(resource)

@@ -3,7 +3,14 @@ import type { AddressInfo } from 'node:net'
 import { systemClock, type Clock } from '../../src/clock.ts'
 import { DEFAULT_API_VERSION } from '../../src/plugins/stripe/client.ts'
 import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
-import type { ResourceName, StripeObject, StripeSandbox, StripeSandboxOptions, World } from '../../src/sandbox/index.ts'
+import type {
+  FaultMatch,
+  ResourceName,
+  StripeObject,
+  StripeSandbox,
+  StripeSandboxOptions,
+  World,
+} from '../../src/sandbox/index.ts'
 import {
   createStripeChain,
   firstRun,
@@ -237,6 +244,25 @@ export function pick(
 export function isInline({ plan }: World, price: StripeObject): boolean {
   const index = plan.ids.prices.decode(price.id) ?? 0
   return index < plan.options.counts.prices ? plan.isPriceInline(index) : price.inline === true
+}
+
+/** The newest object of the first page of the resource's first list. */
+export function pickListedFirst(sandbox: StripeSandbox, resource: Resource): StripeObject {
+  return pick(
+    sandbox,
+    resource,
+    (object) => object.status !== 'canceled' && (resource !== 'prices' || isInActiveList(sandbox.world, object)),
+  )
+}
+
+function isInActiveList(world: World, price: StripeObject): boolean {
+  return price.active === true && !isInline(world, price)
+}
+
+/** The request for the second page of the resource's first list, which is sent when the first one is stored. */
+export function secondPage(resource: Resource): FaultMatch {
+  const filters = resource === 'prices' ? { active: 'true' } : {}
+  return { path: `/v1/${resource}`, params: { ...filters, starting_after: '*' } }
 }
 
 /** The items of a subscription of the sandbox, all of them. */

@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Action, StripeObject } from '../../src/sandbox/index.ts'
-import { ANNOUNCED, listed, NO_DRIFT, openAccount, pick, type Account, type Resource } from './support.ts'
+import {
+  ANNOUNCED,
+  listed,
+  NO_DRIFT,
+  openAccount,
+  pick,
+  pickListedFirst,
+  secondPage,
+  type Account,
+  type Resource,
+} from './support.ts'
 
 let account: Account
 
@@ -26,8 +36,11 @@ const isOpen = ({ status }: StripeObject) => status !== 'canceled'
 
 describe.each(ANNOUNCED)('an update of one of the %s while they are listed for the first time', (resource) => {
   test('is in the dataset after the next run when the object had been read', async () => {
-    const newest = pick(account.sandbox, resource, isOpen)
-    duringList(resource, 2, [renamed(newest)])
+    const newest = pickListedFirst(account.sandbox, resource)
+    account.sandbox.faults.add({
+      match: secondPage(resource),
+      fault: { kind: 'action', actions: [renamed(newest)] },
+    })
     const copy = await account.copy(resource)
     const { delivered } = await copy.run()
     expect(delivered.map(({ id }) => id)).toContain(newest.id)
