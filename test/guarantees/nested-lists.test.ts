@@ -81,7 +81,7 @@ describe('subscriptions with more items than are inlined', () => {
     expect(await copy.drift()).toEqual(NO_DRIFT)
   })
 
-  test('lose none when the item is gone after which their items are paged', async () => {
+  test('are complete although the first requests for their items fail', async () => {
     const copy = await account.follow('subscriptions')
     account.sandbox.faults.add({
       match: { path: '/v1/subscription_items' },

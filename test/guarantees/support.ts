@@ -261,7 +261,7 @@ function isInActiveList(world: World, price: StripeObject): boolean {
 
 /** The request for the second page of the resource's first list, which is sent when the first one is stored. */
 export function secondPage(resource: Resource): FaultMatch {
-  const filters = resource === 'prices' ? { active: 'true' } : {}
+  const filters: Readonly<Record<string, string>> = resource === 'prices' ? { active: 'true' } : {}
   return { path: `/v1/${resource}`, params: { ...filters, starting_after: '*' } }
 }
 

@@ -1,6 +1,6 @@
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { checkHistory, HistoryFailure } from './check-history.ts'
+import { takeEmptyStore } from './empty-store.ts'
 import { createHostLogger } from './host-logger.ts'
 import { planHistory, type HistoryPlan, type PhasePlan } from './history-plan.ts'
 import { Faults } from './model/faults.ts'
@@ -88,15 +88,14 @@ class History {
   async live(): Promise<HistoryResult> {
     let failure: string | null = null
     let runs = 0
-    let real: Store | undefined
+    const taken = await takeEmptyStore()
     try {
-      real = await openSqliteStore({ dataDir: ':memory:' })
-      runs = await this.#liveOver(real)
+      runs = await this.#liveOver(taken.store)
+      taken.giveBack()
     } catch (error) {
       failure = error instanceof HistoryFailure ? error.message : String((error as Error).stack)
     } finally {
       this.#globals.restore()
-      await real?.close()
     }
     const { seed } = this.#plan
     const { steps, traceHash } = this.#scheduler

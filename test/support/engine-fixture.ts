@@ -5,7 +5,7 @@ import type { JsonObject } from '../../src/json.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { EntityKind, Store, StoredEntity } from '../../src/store/store.ts'
-import { createScriptedSource, type ScriptedSource } from './scripted-source.ts'
+import { createScriptedSource, type ScriptedSource, type ScriptedSourceOptions } from './scripted-source.ts'
 
 const SPEC = { id: 'spec-1', version: '1.0' }
 
@@ -29,10 +29,10 @@ export interface EngineFixture {
 }
 
 /** A store in memory, a source and a clock in the test's hands, and the connections that a flow needs. */
-export async function createEngineFixture(): Promise<EngineFixture> {
+export async function createEngineFixture(options: ScriptedSourceOptions = {}): Promise<EngineFixture> {
   const clock = createStillClock(1_760_000_000_500)
   const store = await openSqliteStore({ dataDir: ':memory:' })
-  const source = createScriptedSource(SPEC.id)
+  const source = createScriptedSource(SPEC.id, options)
   let ids = 0
   const context: FlowContext = {
     store,

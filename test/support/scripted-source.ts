@@ -1,4 +1,12 @@
-import type { Page, ReadPageRequest, SourcePlugin } from '../../src/plugins/plugin.ts'
+import { FatalSourceError } from '../../src/plugins/plugin.ts'
+import type {
+  Change,
+  ChangePage,
+  Page,
+  ReadChangesRequest,
+  ReadPageRequest,
+  SourcePlugin,
+} from '../../src/plugins/plugin.ts'
 
 export interface ScriptedObject {
   readonly id: string
@@ -11,31 +19,81 @@ export interface ScriptedSource {
   readonly plugin: SourcePlugin
   /** The account: change it between reads at will. Listed newest first, in this order within a second. */
   objects: ScriptedObject[]
+  /** What no list shows, but reading by id does. */
+  unlisted: ScriptedObject[]
+  /** The change feed, newest first. */
+  changes: Change[]
+  /** The credential may read the change feed. */
+  mayReadChanges: boolean
+  /** Readers that it can make use of. */
+  parallelism: number
   /** Every page that was asked for. */
   readonly requests: ReadPageRequest[]
+  /** Every object that was read by its id. */
+  readonly objectsRead: string[]
   /** Called before a page is answered: throw to fail it, wait to delay it, or answer in its place. */
   onRead: (request: ReadPageRequest, count: number) => Promise<Page | void> | Page | void
 }
 
+export interface ScriptedSourceOptions {
+  readonly resourcePath?: string
+  /** Its lists may be cut, it announces changes and reads single objects. */
+  readonly hasFeed?: boolean
+}
+
+const FEED = { horizonSeconds: 30 * 86_400, overlapSeconds: 300 }
+
 /** A source of one resource, `things`, with honest paging by id over objects that a test holds in its hands. */
-export function createScriptedSource(connectionSpecId: string, resourcePath = 'charges'): ScriptedSource {
+export function createScriptedSource(
+  connectionSpecId: string,
+  { resourcePath = 'charges', hasFeed = false }: ScriptedSourceOptions = {},
+): ScriptedSource {
+  const feed = hasFeed ? { divisible: true, deletable: true, changeFeed: FEED } : {}
   const source: ScriptedSource = {
     objects: [],
+    unlisted: [],
+    changes: [],
+    mayReadChanges: true,
+    parallelism: 1,
     requests: [],
+    objectsRead: [],
     onRead: () => {},
     plugin: {
       connectionSpec: { id: connectionSpecId, name: 'scripted' },
-      resources: [{ resourcePath, passes: ['all'], overlapSeconds: 120, builtInSchema: {} }],
+      resources: [{ resourcePath, passes: ['all'], overlapSeconds: 120, builtInSchema: {}, ...feed }],
       connect: () => ({
         check: async () => {},
+        parallelism: () => source.parallelism,
         readPage: async (request) => {
           source.requests.push(request)
           return (await source.onRead(request, source.requests.length)) ?? pageOf(source.objects, request)
+        },
+        readChanges: async (request) => {
+          if (!source.mayReadChanges) throw new FatalSourceError('permission', 'needs rak_event_read')
+          return changePageOf(source.changes, request)
+        },
+        readObject: async ({ id }) => {
+          source.objectsRead.push(id)
+          const object = [...source.objects, ...source.unlisted].find((object) => object.id === id)
+          return object === undefined ? { state: 'unknown' } : { state: 'present', record: recordOf(object) }
         },
       }),
     },
   }
   return source
+}
+
+function recordOf(object: ScriptedObject) {
+  return { id: object.id, record: { data: { ...object } }, createdAt: object.created }
+}
+
+function changePageOf(changes: readonly Change[], { window, cursor, limit }: ReadChangesRequest): ChangePage {
+  const matching = changes
+    .filter(({ createdAt }) => createdAt >= (window.from ?? 0) && createdAt < (window.to ?? Infinity))
+    .toSorted((a, b) => b.createdAt - a.createdAt)
+  const start = cursor === null ? 0 : matching.findIndex(({ changeId }) => changeId === cursor) + 1
+  const page = matching.slice(start, start + limit)
+  return { changes: page, nextCursor: start + limit < matching.length ? (page.at(-1)?.changeId ?? null) : null }
 }
 
 function pageOf(objects: readonly ScriptedObject[], { window, cursor, limit }: ReadPageRequest): Page {
@@ -45,7 +103,7 @@ function pageOf(objects: readonly ScriptedObject[], { window, cursor, limit }: R
   const start = cursor === null ? 0 : matching.findIndex(({ id }) => id === cursor) + 1
   const page = matching.slice(start, start + limit)
   return {
-    records: page.map((object) => ({ id: object.id, record: { data: { ...object } } })),
+    records: page.map(recordOf),
     nextCursor: start + limit < matching.length ? (page.at(-1)?.id ?? null) : null,
   }
 }
