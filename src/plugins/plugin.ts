@@ -165,6 +165,11 @@ export interface Change {
   readonly createdAt: number
   /** The objects of the resource that it concerns: itself, or the parents of a child that changed. */
   readonly objectIds: readonly string[]
+  /**
+   * List passes that show further objects which it concerns, for a change of something that many objects hold. Not among
+   * the resource's `passes`; the host reads them like these.
+   */
+  readonly listPasses?: readonly string[]
 }
 
 export interface ReadObjectRequest {

@@ -22,7 +22,6 @@ export async function takeEmptyStore(): Promise<EmptyStore> {
 
 async function open(): Promise<Pick<EmptyStore, 'store' | 'database'>> {
   const database = new Database(':memory:')
-  database.exec('pragma temp_store = memory')
   return { database, store: await createSqliteStore(openMemory(database)) }
 }
 

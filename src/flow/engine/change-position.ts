@@ -56,9 +56,9 @@ export function positionAfter(
   { overlapSeconds }: ChangeFeedRules,
 ): ChangePosition {
   const { at, ids, takenAt } = mark
-  if (at === null) return { from, known, takenAt }
   // Lists are never behind the feed, so what was listed after the mark holds even changes that show up late.
   if (isCovered) return { from: at, known: ids, takenAt }
+  if (at === null) return { from, known, takenAt }
   return { from: Math.max(from ?? 0, at - overlapSeconds), known: handled, takenAt }
 }
 

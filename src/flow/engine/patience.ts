@@ -28,6 +28,12 @@ export class Patience {
     this.#lastProgressAt = options.clock.now()
   }
 
+  /** How long the run may still go on without progress, ms. */
+  get leftMs(): number {
+    const { clock, giveUpMs } = this.#options
+    return Math.max(0, this.#lastProgressAt + giveUpMs - clock.now())
+  }
+
   /** A page was stored. */
   progress(): void {
     this.#lastProgressAt = this.#options.clock.now()
@@ -39,7 +45,7 @@ export class Patience {
    */
   async pause(tries: number, cause: Error, retryAfterMs?: number): Promise<void> {
     const { clock, giveUpMs, random, stop, onRetry } = this.#options
-    const left = this.#lastProgressAt + giveUpMs - clock.now()
+    const left = this.leftMs
     if (left <= 0) throw new GaveUpError(`No progress for ${giveUpMs / 1000} s. ${cause.message}`, { cause })
     const waitMs = Math.min(Math.round(backoffMs(tries, random(), retryAfterMs)), left)
     onRetry({ tries, waitMs, reason: cause.message })

@@ -30,7 +30,8 @@ export interface ReadChangesOptions extends ReadObjectsOptions {
 
 /**
  * Takes the changes up to the run's mark: each entry of the feed only names objects, and these are read anew unless this
- * run has seen them. Entries that the next run will meet again are noted, so that it leaves them out.
+ * run has seen them. Entries that the next run will meet again are noted, so that it leaves them out. List passes that
+ * entries name are left to be read in the checkpoint.
  */
 export async function readChanges(options: ReadChangesOptions): Promise<void> {
   const { committer, reader, stop } = options
@@ -42,9 +43,22 @@ export async function readChanges(options: ReadChangesOptions): Promise<void> {
     const window = { from: progress.from, to: at === null ? null : at + 1 }
     const page = at === null ? NO_CHANGES : await reader.readChanges(window, progress.cursor)
     const after = advanceChanges(progress, page.changes, page.nextCursor, options)
-    const ids = await idsToRead(options, toHandle(page.changes, progress, options.known), progress)
-    await readAndCommit(options, ids, (checkpoint) => ({ ...checkpoint, changes: after }))
+    const changes = toHandle(page.changes, progress, options.known)
+    const ids = await idsToRead(options, changes, progress)
+    const passes = changes.flatMap(({ listPasses = [] }) => listPasses)
+    await readAndCommit(options, ids, (checkpoint) => ({ ...withPasses(checkpoint, passes), changes: after }))
   }
+}
+
+/** The checkpoint with these list passes still to be read, each once. */
+function withPasses(checkpoint: Checkpoint, passes: readonly string[]): Checkpoint {
+  const { ranges, planned } = checkpoint
+  const open = new Set(ranges.map(({ pass }) => pass))
+  let no = Math.max(-1, ...[...ranges, ...planned].map((range) => range.no))
+  const added = [...new Set(passes)]
+    .filter((pass) => !open.has(pass))
+    .map((pass) => ({ no: ++no, pass, created: { from: null, to: null }, cursor: null, done: false }))
+  return { ...checkpoint, ranges: [...ranges, ...added] }
 }
 
 const NO_CHANGES = { changes: [], nextCursor: null }

@@ -41,6 +41,7 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
     const known = new Set(position?.known)
     const createdFrom = Math.ceil(flowBeginning(parts.schedule) / 1000)
     await readChanges({ ...objects, feed: resource.changeFeed, known, createdFrom })
+    await readLists(lists)
     const { changes } = committer.checkpoint
     if (changes !== null && !changes.isCovered && !changes.metKnown && position !== null && known.size > 0) {
       committer.restart(await save(relistAfterHole(committer.checkpoint, changes, { parts }, position.takenAt)))

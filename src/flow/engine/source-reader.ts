@@ -13,8 +13,8 @@ import type { ObservationClock } from './observation-clock.ts'
 import { Stopped, type Patience } from './patience.ts'
 import { DeadlineError, withDeadline } from './with-deadline.ts'
 
-/** No answer takes longer; one that still trickles in by then is given up and asked for again. */
-const LONGEST_READ_MS = 120_000
+/** However little patience is left, an answer gets this much time. */
+const SHORTEST_READ_MS = 5_000
 
 /** What was read, and when the request for it was sent. */
 export interface Observed<T> {
@@ -98,7 +98,8 @@ export class SourceReader {
     for (let tries = 1; ; tries++) {
       const observedAt = observations.observe()
       try {
-        return { value: await withDeadline(LONGEST_READ_MS, stop, request), observedAt }
+        const deadlineMs = Math.max(SHORTEST_READ_MS, patience.leftMs)
+        return { value: await withDeadline(deadlineMs, stop, request), observedAt }
       } catch (error) {
         if (stop.aborted) throw new Stopped()
         if (error instanceof RetriableSourceError) await patience.pause(tries, error, error.retryAfterMs)

@@ -13,6 +13,9 @@ export interface BudgetedHttpClientOptions {
 
 type SendArguments = Parameters<Stripe.HttpClient['makeRequest']>
 
+/** No answer takes longer, from sending to its headers and from these to its end. */
+const LONGEST_ANSWER_MS = 120_000
+
 /** Never aborts. */
 const NO_SIGNAL = new AbortController().signal
 
@@ -54,8 +57,8 @@ export class BudgetedHttpClient implements Stripe.HttpClient {
     let outcome: RequestOutcome = 'failed'
     try {
       observer?.requestSent()
-      const response = await httpClient.makeRequest(...request)
-      const body: Promise<unknown> = response.toJSON()
+      const response = await inTime(httpClient.makeRequest(...request))
+      const body = bodyOf(response)
       const [read] = await Promise.allSettled([body])
       outcome = outcomeOf(response, read.status === 'fulfilled')
       if (typeof outcome === 'object') observer?.rateLimited(outcome.rateLimited)
@@ -78,6 +81,31 @@ function outcomeOf(response: Stripe.HttpClientResponse, whole: boolean): Request
   if (response.getStatusCode() !== 429) return whole ? 'answered' : 'failed'
   const reason = response.getHeaders()['stripe-rate-limited-reason']
   return { rateLimited: (Array.isArray(reason) ? reason[0] : reason) || 'lock_timeout' }
+}
+
+/**
+ * The body as JSON. A proxy's error page is none, and the SDK would forget the status and the headers over it, so it is
+ * replaced by an error object; an answer that should hold data must hold it.
+ */
+function bodyOf(response: Stripe.HttpClientResponse): Promise<unknown> {
+  const body = inTime(response.toJSON() as Promise<unknown>)
+  const status = response.getStatusCode()
+  if (status < 400) return body
+  return body.catch(() => ({ error: { type: 'api_error', message: `HTTP ${status} with a body that is not JSON` } }))
+}
+
+/** An answer that still trickles in by then is given up; the SDK's own timeout only looks for signs of life. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`The answer was not complete within ${LONGEST_ANSWER_MS / 1000} s.`)
+    timer = setTimeout(() => reject(error), LONGEST_ANSWER_MS)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The response with its body, which can be read only once, already read. */

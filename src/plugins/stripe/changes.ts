@@ -60,7 +60,12 @@ async function toChange(resource: StripeResource, event: StripeObject, complete:
   const rule = typeof event.type === 'string' ? resource.events[event.type] : undefined
   const snapshot = isJsonObject(event.data) ? event.data.object : undefined
   if (rule === undefined || !isJsonObject(snapshot)) return { changeId: event.id, createdAt, objectIds: [] }
-  return { changeId: event.id, createdAt, objectIds: await objectIdsOf(rule, snapshot, complete) }
+  const objectIds = await objectIdsOf(rule, snapshot, complete)
+  return { changeId: event.id, createdAt, objectIds, listPasses: holderPassesOf(resource, rule, snapshot) }
+}
+
+function holderPassesOf({ holderPass }: StripeResource, { isHeld }: EventRule, { id }: JsonObject): readonly string[] {
+  return holderPass !== null && isHeld === true && typeof id === 'string' ? [`${holderPass.member}:${id}`] : []
 }
 
 async function objectIdsOf(

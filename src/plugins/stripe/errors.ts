@@ -32,9 +32,17 @@ export function toSourceError(
 
 /** True when a list refused its cursor: the object is deleted or has left the filter. Answers 400 or 404. */
 export function isCursorGone(error: unknown): boolean {
-  return (
-    error instanceof Stripe.errors.StripeError && error.code === 'resource_missing' && error.param === 'starting_after'
-  )
+  return isMissing(error, 'starting_after')
+}
+
+/** True when the object that a parameter names does not exist (any more). */
+export function isMissing(error: unknown, parameter: string): boolean {
+  return error instanceof Stripe.errors.StripeError && error.code === 'resource_missing' && error.param === parameter
+}
+
+/** How long Stripe asks to wait before the request is repeated, in milliseconds; undefined when it does not say. */
+export function retryAfterMsOf(error: unknown): number | undefined {
+  return parseRetryAfter(headersOf(error)['retry-after'])
 }
 
 /** True when the key may not read something or Stripe does not know it (any more): it is as good as not there. */

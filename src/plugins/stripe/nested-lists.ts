@@ -1,7 +1,7 @@
 import { systemClock } from '../../clock.ts'
 import { isJsonObject } from '../../json.ts'
 import type { StripeClient, StripeObject } from './client.ts'
-import { isCursorGone, isRateLimited } from './errors.ts'
+import { isCursorGone, isRateLimited, retryAfterMsOf } from './errors.ts'
 import { mapSideBySide } from './map-side-by-side.ts'
 import type { NestedList, StripeResource } from './resources.ts'
 
@@ -53,7 +53,7 @@ async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Pro
       return await request()
     } catch (error) {
       if (!isRateLimited(error) || tries > REPEATS) throw error
-      await systemClock.sleep(tries * REPEAT_AFTER_MS, signal)
+      await systemClock.sleep(Math.max(tries * REPEAT_AFTER_MS, retryAfterMsOf(error) ?? 0), signal)
       signal.throwIfAborted()
     }
   }

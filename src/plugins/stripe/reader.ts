@@ -10,7 +10,8 @@ import type { StripeClient, StripeObject } from './client.ts'
 import { createdOf } from './cursor.ts'
 import { listPage } from './list-page.ts'
 import { completeAll, completeNestedLists } from './nested-lists.ts'
-import { STRIPE_RESOURCES, type EmbeddedPass, type StripeResource } from './resources.ts'
+import { isMissing } from './errors.ts'
+import { passFilters, STRIPE_RESOURCES, type EmbeddedPass, type StripeResource } from './resources.ts'
 
 /** Reads one page of a list pass, nested lists completed. Throws what the client throws. */
 export async function readPage(
@@ -20,9 +21,15 @@ export async function readPage(
 ): Promise<Page> {
   const { embeddedPass } = resource
   if (embeddedPass?.name === request.pass) return readEmbeddedPage(client, resource, embeddedPass, request)
-  const { objects, nextCursor } = await readObjects(client, resource, request.pass, request)
+  const { objects, nextCursor } = await readObjects(client, resource, request.pass, request).catch((error: unknown) => {
+    // What was held is gone, so nothing holds it any more.
+    if (resource.holderPass !== null && isMissing(error, resource.holderPass.member)) return NOTHING
+    throw error
+  })
   return { records: objects.map((object) => toRecord(resource, object)), nextCursor }
 }
+
+const NOTHING = { objects: [], nextCursor: null }
 
 /** Reads one object by its id, nested lists completed. Throws what the client throws. */
 export async function readObject(
@@ -58,7 +65,7 @@ async function readObjects(
   pass: string,
   request: ReadPageRequest,
 ): Promise<{ objects: readonly StripeObject[]; nextCursor: string | null }> {
-  const filters = resource.passes[pass]
+  const filters = passFilters(resource, pass)
   if (filters === undefined) {
     throw new FatalSourceError('request', `The Stripe resource ${resource.resourcePath} has no list pass ${pass}.`)
   }

@@ -29,6 +29,8 @@ export interface StripeResource {
   readonly passes: Readonly<Record<string, StripeFilters>>
   /** A further pass for objects that no list of their own shows; it needs the permission of another resource. */
   readonly embeddedPass: EmbeddedPass | null
+  /** List passes for the objects that hold something which changed; null when objects hold nothing of others. */
+  readonly holderPass: HolderPass | null
   /** Lists inside an object of which Stripe inlines only the first entries. */
   readonly nestedLists: readonly NestedList[]
   /** Event type to how its snapshot names objects of this resource; at most the 20 types that one list call takes. */
@@ -57,6 +59,12 @@ export interface EmbeddedPass {
   readonly objectsIn: (holder: JsonObject) => readonly StripeObject[]
 }
 
+/** A list pass named `<member>:<id>`: the objects that hold the thing of this id, by the filter `member`. */
+export interface HolderPass {
+  readonly member: string
+  readonly filters: StripeFilters
+}
+
 export interface NestedList {
   /** The member that holds the list. */
   readonly member: string
@@ -67,6 +75,8 @@ export interface NestedList {
 
 export interface EventRule {
   readonly objectIds: EventSubject
+  /** The snapshot is what other objects hold: they are listed by the resource's `holderPass`. */
+  readonly isHeld?: boolean
   /** The resource of the snapshot, when the ids may stand in a nested list of it that the snapshot cuts short. */
   readonly holder?: ResourcePath
 }
@@ -83,6 +93,7 @@ export const EVENTS_PERMISSION = 'rak_event_read'
 const EVERYTHING = { all: {} } as const
 const ALL_STATUSES = { all: { status: 'all' } } as const
 
+const HELD: EventRule = { objectIds: () => [], isHeld: true }
 const OWN: EventRule = { objectIds: itself }
 const OF_CHARGE: EventRule = { objectIds: parent('charge') }
 const OF_CUSTOMER: EventRule = { objectIds: parent('customer') }
@@ -95,6 +106,7 @@ const REFUND_EVENTS = ['refund.created', 'refund.updated', 'refund.failed', 'cha
 const PLAIN = {
   passes: EVERYTHING,
   embeddedPass: null,
+  holderPass: null,
   nestedLists: [],
   deletable: false,
   maturity: null,
@@ -120,15 +132,20 @@ export const STRIPE_RESOURCES: Readonly<Record<ResourcePath, StripeResource>> = 
     listPath: '/v1/subscriptions',
     permission: 'rak_subscription_read',
     passes: ALL_STATUSES,
+    holderPass: { member: 'price', filters: ALL_STATUSES.all },
     nestedLists: [{ member: 'items', listPath: '/v1/subscription_items', parentParameter: 'subscription' }],
-    events: named(
-      'customer.subscription',
-      [
-        ...['created', 'updated', 'deleted', 'paused', 'resumed', 'trial_will_end'],
-        ...['pending_update_applied', 'pending_update_expired'],
-      ],
-      OWN,
-    ),
+    events: {
+      ...named(
+        'customer.subscription',
+        [
+          ...['created', 'updated', 'deleted', 'paused', 'resumed', 'trial_will_end'],
+          ...['pending_update_applied', 'pending_update_expired'],
+        ],
+        OWN,
+      ),
+      // Items hold their whole price, and a change of it is no event of the subscription.
+      'price.updated': HELD,
+    },
   },
   refunds: {
     ...PLAIN,
@@ -177,6 +194,12 @@ export const STRIPE_RESOURCES: Readonly<Record<ResourcePath, StripeResource>> = 
 /** Every list pass of a resource by name; the one over another resource comes last. */
 export function passNames({ passes, embeddedPass }: StripeResource): readonly string[] {
   return [...Object.keys(passes), ...(embeddedPass === null ? [] : [embeddedPass.name])]
+}
+
+/** The filters of a list pass of the resource's own; undefined when it has no such pass. */
+export function passFilters({ passes, holderPass }: StripeResource, pass: string): StripeFilters | undefined {
+  if (holderPass === null || !pass.startsWith(`${holderPass.member}:`)) return passes[pass]
+  return { ...holderPass.filters, [holderPass.member]: pass.slice(holderPass.member.length + 1) }
 }
 
 /** The permission that one pass needs. */
