@@ -1,3 +1,4 @@
+import type { HostClock } from './process-life.ts'
 import type { Rng } from './rng.ts'
 import type { Scheduler } from './scheduler.ts'
 
@@ -10,7 +11,7 @@ export interface ProcessGlobals {
 }
 
 /** Puts timers, the wall clock and chance into the hands of the simulation. */
-export function simulateGlobals(scheduler: Scheduler, rng: Rng): ProcessGlobals {
+export function simulateGlobals(scheduler: Scheduler, rng: Rng, hostClock: HostClock): ProcessGlobals {
   const { setTimeout, clearTimeout } = globalThis
   const { now } = Date
   const { random } = Math
@@ -40,7 +41,7 @@ export function simulateGlobals(scheduler: Scheduler, rng: Rng): ProcessGlobals 
       timers.delete(timer)
     },
   })
-  Date.now = () => scheduler.now
+  Date.now = () => scheduler.now + hostClock.skewMs
   Math.random = () => rng.float()
   return globals
 }

@@ -1,6 +1,12 @@
 import type { Clock } from '../../src/clock.ts'
 import type { Scheduler } from './scheduler.ts'
 
+/** The wall clock of the machine that the host runs on. */
+export interface HostClock {
+  /** So far ahead of Stripe's, ms. */
+  skewMs: number
+}
+
 /** Thrown into what the world outside does for a process when it dies, such as a transaction. */
 export class ProcessDied extends Error {}
 
@@ -10,16 +16,18 @@ export class ProcessDied extends Error {}
  */
 export class ProcessLife {
   readonly name: string
+  /** Looks at the store for the simulation: nothing kills it and nothing fails for it. */
+  readonly isObserver: boolean
   readonly #scheduler: Scheduler
-  readonly #skewMs: number
+  readonly #hostClock: HostClock
   readonly #death = Promise.withResolvers<never>()
   #isAlive = true
 
-  /** @param skewMs - so far ahead is the host's clock of the source's */
-  constructor(scheduler: Scheduler, name: string, skewMs = 0) {
+  constructor(scheduler: Scheduler, name: string, hostClock: HostClock, isObserver = false) {
+    this.isObserver = isObserver
     this.#scheduler = scheduler
     this.name = name
-    this.#skewMs = skewMs
+    this.#hostClock = hostClock
     this.#death.promise.catch(() => {})
   }
 
@@ -42,7 +50,7 @@ export class ProcessLife {
   /** The host's clock; its pauses end with its life. */
   get clock(): Clock {
     return {
-      now: () => this.#scheduler.now + this.#skewMs,
+      now: () => this.#scheduler.now + this.#hostClock.skewMs,
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted) return resolve()

@@ -1,4 +1,5 @@
 import type { Caller } from '../../src/caller.ts'
+import { createAuditService, type AuditService } from '../../src/flow/audit-service.ts'
 import type { FlowContext } from '../../src/flow/context.ts'
 import { createRunDispatcher, type RunDispatcher } from '../../src/flow/engine/run-dispatcher.ts'
 import { createRunEngine } from '../../src/flow/engine/run-engine.ts'
@@ -21,11 +22,15 @@ const SPEC_VERSION = '1.0'
 const LOOK_EVERY_MS = 60_000
 const GIVE_UP_MS = 900_000
 
+export const FIRST_TOKEN = 'sk_test_simulated'
+const BASE_ID = 'base'
+
 /** The host in one life of its process: the real parts over the simulated store, clock and network. */
 export interface SimulatedHost {
   readonly store: Store
   readonly dispatcher: RunDispatcher
   readonly runs: RunService
+  readonly audits: AuditService
 }
 
 export interface HostOptions {
@@ -65,8 +70,9 @@ export function startHost({ life, medium, network, rng, newId, logger, onRunEnde
   })
   const dispatcher = createRunDispatcher(context, engine, { intervalMs: LOOK_EVERY_MS })
   const runs = createRunService(context, { publicUrl, onRunnable: () => dispatcher.wake() })
+  const audits = createAuditService(context, { onRunnable: () => dispatcher.wake() })
   dispatcher.start()
-  return { store, dispatcher, runs }
+  return { store, dispatcher, runs, audits }
 }
 
 const SILENT_OBSERVER = { pageCommitted() {}, retried() {}, requestSent() {}, rateLimited() {} }
@@ -81,7 +87,7 @@ export interface StoredFlow extends FlowPlan {
 const SPEC_ID = createStripePlugin({ apiBase: 'https://api.stripe.com' }).connectionSpec.id
 
 /** Stores the connections, datasets and flows that a plan names. */
-export async function storeFlows(store: Store, flows: readonly FlowPlan[]): Promise<StoredFlow[]> {
+export async function storeFlows(store: Store, flows: readonly FlowPlan[], start: number): Promise<StoredFlow[]> {
   const spec = { id: SPEC_ID, version: SPEC_VERSION }
   const insert = (kind: EntityKind, id: string, members: JsonObject) =>
     store.entities.insert({
@@ -90,8 +96,8 @@ export async function storeFlows(store: Store, flows: readonly FlowPlan[]): Prom
       etag: '"1"',
       document: { id, sandboxId: TENANT.sandboxId, ...members },
     })
-  const auth = { specName: 'x', params: { accessToken: 'sk_test_simulated' } }
-  await insert('connections', 'base', { connectionSpec: spec, auth })
+  const auth = { specName: 'x', params: { accessToken: FIRST_TOKEN } }
+  await insert('connections', BASE_ID, { connectionSpec: spec, auth })
   const dataSetNos = new Map<number, number>()
   const stored: StoredFlow[] = []
   for (const [index, flow] of flows.entries()) {
@@ -101,7 +107,7 @@ export async function storeFlows(store: Store, flows: readonly FlowPlan[]): Prom
       await insert('targetConnections', `target-${flow.dataSet}`, { params: { dataSetId } })
     }
     await insert('sourceConnections', `source-${index}`, {
-      baseConnectionId: 'base',
+      baseConnectionId: BASE_ID,
       connectionSpec: spec,
       params: { resourcePath: flow.resource },
     })
@@ -113,12 +119,12 @@ export async function storeFlows(store: Store, flows: readonly FlowPlan[]): Prom
       flowSpec: { id: 'flow-spec', version: SPEC_VERSION },
       sourceConnectionIds: [`source-${index}`],
       targetConnectionIds: [`target-${flow.dataSet}`],
-      scheduleParams: { startTime: 1_700_000_000, frequency: 'once' },
+      scheduleParams: scheduleOf(flow, start),
       transformations: [],
     })
     await store.progress.save({
       flowNo: no,
-      nextDueAt: null,
+      nextDueAt: flow.everyMinutes === null ? null : start,
       position: null,
       changePosition: null,
       newestCreated: null,
@@ -126,4 +132,20 @@ export async function storeFlows(store: Store, flows: readonly FlowPlan[]): Prom
     stored.push({ ...flow, id, no, dataSetNo: dataSetNos.get(flow.dataSet)! })
   }
   return stored
+}
+
+function scheduleOf({ everyMinutes }: FlowPlan, start: number): JsonObject {
+  const startTime = Math.floor(start / 1000)
+  return everyMinutes === null
+    ? { startTime, frequency: 'once' }
+    : { startTime, frequency: 'minute', interval: everyMinutes, backfill: true }
+}
+
+/** Gives the connection another access token, as a client's patch does. */
+export async function patchToken(store: Store, accessToken: string): Promise<boolean> {
+  const base = await store.entities.get(TENANT, 'connections', BASE_ID)
+  if (base === null) return false
+  const auth = { ...(base.document['auth'] as JsonObject), params: { accessToken } }
+  const etag = `${base.etag}+`
+  return store.entities.update(base, { etag, document: { ...base.document, auth } })
 }

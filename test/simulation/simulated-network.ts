@@ -21,7 +21,8 @@ export interface Network {
   readonly rng: Rng
   readonly rules: NetworkRules
   requests: number
-  inFlight: number
+  /** When each answer that is on its way leaves, simulated ms. */
+  leaveTimes: number[]
   /** Told of every answer with status 200 that reached a host alive. */
   readonly onAnswered: (target: string, life: ProcessLife) => void
 }
@@ -46,7 +47,7 @@ class SimulatedHttpClient extends Stripe.HttpClient {
   }
 
   override makeRequest(
-    ...[, , target, method, , , , timeoutMs]: Parameters<Stripe.HttpClient['makeRequest']>
+    ...[, , target, method, headers, , , timeoutMs]: Parameters<Stripe.HttpClient['makeRequest']>
   ): Promise<Stripe.HttpClientResponse> {
     const life = this.#life
     const { scheduler, stripe, faults } = this.#network
@@ -65,11 +66,11 @@ class SimulatedHttpClient extends Stripe.HttpClient {
       }
       // A request that is on its way is answered even when the process that sent it is gone.
       const arrive = () => {
-        const fault = faults.next(target, scheduler.now, this.#network.inFlight)
-        const answer = fault?.kind === 'answer' ? fault.answer : stripe.answer(target, scheduler.now)
-        this.#network.inFlight += 1
-        const leave = () => (this.#network.inFlight -= 1)
-        scheduler.add({ at: scheduler.now + wayBack, label: 'left', owner: null, run: leave })
+        const { now } = scheduler
+        const inFlight = this.#network.leaveTimes.filter((at) => at > now)
+        const fault = faults.next({ path: target, now, inFlight: inFlight.length, key: keyOf(headers) })
+        const answer = fault?.kind === 'answer' ? fault.answer : stripe.answer(target, now)
+        this.#network.leaveTimes = [...inFlight, now + wayBack]
         if (!life.isAlive) return
         if (fault?.kind === 'stall') timeOut(timeoutMs - wayThere)
         else if (fault?.kind === 'reset') answerIn(wayBack, 'reset', () => reject(connectionError(fault.code)))
@@ -119,6 +120,10 @@ class SimulatedResponse extends Stripe.HttpClientResponse {
   override toJSON(): Promise<unknown> {
     return this.#read()
   }
+}
+
+function keyOf(headers: object): string {
+  return String(Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1]).slice(7)
 }
 
 function connectionError(code: string): Error {

@@ -1,4 +1,4 @@
-import type { Store, StoreScope } from '../../src/store/store.ts'
+import type { RunState, Store, StoreScope } from '../../src/store/store.ts'
 import { ProcessDied, type ProcessLife } from './process-life.ts'
 import type { Rng } from './rng.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -8,18 +8,26 @@ export interface StoreMedium {
   readonly real: Store
   readonly scheduler: Scheduler
   readonly rng: Rng
-  /** How often a transaction fails as if the disk were full or the file locked, 0 to 1. */
+  /** How often a transaction fails as if the disk were full or the file locked, 0 to 1; single calls fail less often. */
   faultRate: number
   /** Faults so far. */
   faults: number
   /** Told of every record that is stored, when somebody watches. */
   readonly trace: ((line: string) => void) | undefined
+  /** Told of every state of a run that the host asks to be stored. */
+  readonly onSaved: (state: RunState) => void
   /** A transaction is open. */
   isLocked: boolean
 }
 
 /** Calls that wait for nothing. */
 const IMMEDIATE = new Set(['positionOf'])
+
+/** Faults of a single call for each of a transaction. */
+const CALL_FAULTS = 0.2
+
+/** How often the calls of a transaction are steps of their own, 0 to 1. */
+const STEPPED_RATE = 0.3
 
 /** How often a call of the store takes noticeable time, and how much at most, ms. */
 const SLOW_RATE = 0.03
@@ -33,7 +41,7 @@ export function openStoreFor(life: ProcessLife, medium: StoreMedium): Store {
   const { real, scheduler } = medium
   const call = createCall(life, medium)
   return {
-    ...wrapScope(real, (label, work) => call(label, work, () => !medium.isLocked)),
+    ...wrapScope(real, (label, work) => call(label, work, () => !medium.isLocked), medium),
     transaction: (work) => transact(life, medium, work),
     ping: () => call('ping', () => real.ping(), always),
     close: () => scheduler.track(real.close()),
@@ -44,11 +52,15 @@ type Call = <T>(label: string, work: () => Promise<T>, isReady: () => boolean) =
 
 const always = () => true
 
-function createCall(life: ProcessLife, { scheduler, rng }: StoreMedium): Call {
+function createCall(life: ProcessLife, medium: StoreMedium): Call {
+  const { scheduler, rng } = medium
   return (label, work, isReady) =>
     new Promise((resolve, reject) => {
       if (!life.isAlive) return
-      const run = () => void scheduler.track(work()).then(resolve, reject)
+      const run = () => {
+        if (!life.isObserver && failsNow(medium, CALL_FAULTS)) reject(new Error('database is locked'))
+        else void scheduler.track(work()).then(resolve, reject)
+      }
       const at = scheduler.now + (rng.chance(SLOW_RATE) ? rng.int(1, SLOWEST_MS) : 0)
       scheduler.add({ at, label, owner: life, run, isReady })
     })
@@ -57,10 +69,10 @@ function createCall(life: ProcessLife, { scheduler, rng }: StoreMedium): Call {
 function wrapScope(
   scope: StoreScope,
   call: <T>(label: string, work: () => Promise<T>) => Promise<T>,
-  trace?: StoreMedium['trace'],
+  medium: StoreMedium,
 ): StoreScope {
   const parts = Object.entries(scope).filter((entry): entry is [string, object] => typeof entry[1] === 'object')
-  const wrapped = parts.map(([name, part]) => [name, wrapPart(name, part, call, trace)])
+  const wrapped = parts.map(([name, part]) => [name, wrapPart(name, part, call, medium)])
   return Object.fromEntries(wrapped) as unknown as StoreScope
 }
 
@@ -70,7 +82,7 @@ function wrapPart(
   name: string,
   part: object,
   call: <T>(label: string, work: () => Promise<T>) => Promise<T>,
-  trace: StoreMedium['trace'],
+  { trace, onSaved }: StoreMedium,
 ): object {
   return new Proxy(part, {
     get(target, method: string) {
@@ -79,6 +91,7 @@ function wrapPart(
       if (IMMEDIATE.has(method)) return real.bind(target)
       return (...args: unknown[]) => {
         if (method === 'deliver') trace?.(`deliver ${JSON.stringify(args)}`)
+        if (name === 'runs' && method === 'save') onSaved(args[0] as RunState)
         return call(`${name}.${method}`, () => real.apply(target, args))
       }
     },
@@ -113,13 +126,14 @@ async function transactNow<T>(
   work: (scope: StoreScope) => Promise<T>,
 ): Promise<T> {
   const { real, scheduler } = medium
-  const call = createCall(life, medium)
+  // What happens inside of a transaction shows from outside only when it is slow.
+  const call: Call = medium.rng.chance(STEPPED_RATE) ? createCall(life, medium) : (_, work) => work()
   let endOfWork = scheduler.begin()
   try {
     return await real.transaction(async (scope) => {
       endOfWork()
       try {
-        const wrapped = wrapScope(scope, (label, work) => call(label, work, always), medium.trace)
+        const wrapped = wrapScope(scope, (label, work) => call(label, work, always), medium)
         const value = await Promise.race([work(wrapped), life.death])
         await Promise.race([life.pass('commit', 0), life.death])
         if (failsNow(medium)) throw new Error('database or disk is full')
@@ -138,8 +152,8 @@ async function transactNow<T>(
   return new Promise(() => {})
 }
 
-function failsNow(medium: StoreMedium): boolean {
-  if (medium.faultRate === 0 || !medium.rng.chance(medium.faultRate)) return false
+function failsNow(medium: StoreMedium, share = 1): boolean {
+  if (medium.faultRate === 0 || !medium.rng.chance(medium.faultRate * share)) return false
   medium.faults += 1
   return true
 }

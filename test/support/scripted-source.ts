@@ -1,4 +1,4 @@
-import { FatalSourceError } from '../../src/plugins/plugin.ts'
+import { FatalSourceError, type Source } from '../../src/plugins/plugin.ts'
 import type {
   Change,
   ChangePage,
@@ -68,16 +68,19 @@ export function createScriptedSource(
           source.requests.push(request)
           return (await source.onRead(request, source.requests.length)) ?? pageOf(source.objects, request)
         },
-        readChanges: async (request) => {
-          if (!source.mayReadChanges) throw new FatalSourceError('permission', 'needs rak_event_read')
-          return changePageOf(source.changes, request)
-        },
-        readObject: async ({ id }) => {
-          source.objectsRead.push(id)
-          const object = [...source.objects, ...source.unlisted].find((object) => object.id === id)
-          return object === undefined ? { state: 'unknown' } : { state: 'present', record: recordOf(object) }
-        },
+        ...(hasFeed ? single : {}),
       }),
+    },
+  }
+  const single: Pick<Source, 'readChanges' | 'readObject'> = {
+    readChanges: async (request) => {
+      if (!source.mayReadChanges) throw new FatalSourceError('permission', 'needs rak_event_read')
+      return changePageOf(source.changes, request)
+    },
+    readObject: async ({ id }) => {
+      source.objectsRead.push(id)
+      const object = [...source.objects, ...source.unlisted].find((object) => object.id === id)
+      return object === undefined ? { state: 'unknown' } : { state: 'present', record: recordOf(object) }
     },
   }
   return source

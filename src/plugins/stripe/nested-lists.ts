@@ -45,15 +45,15 @@ export async function completeNestedLists(
 
 /**
  * Repeats a request that a limiter refused. The host would repeat the whole page, of which so many requests may belong to
- * nested lists that one of them is always refused.
+ * nested lists that one of them is always refused. How long Stripe asks to wait is the host's to respect.
  */
 async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await request()
     } catch (error) {
-      if (!isRateLimited(error) || tries > REPEATS) throw error
-      await systemClock.sleep(Math.max(tries * REPEAT_AFTER_MS, retryAfterMsOf(error) ?? 0), signal)
+      if (!isRateLimited(error) || retryAfterMsOf(error) !== undefined || tries > REPEATS) throw error
+      await systemClock.sleep(tries * REPEAT_AFTER_MS, signal)
       signal.throwIfAborted()
     }
   }

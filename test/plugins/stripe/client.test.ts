@@ -157,7 +157,7 @@ describe('the budget', () => {
 
   test.each([
     [{ kind: 'status', status: 500 }, 'answered'],
-    [{ kind: 'status', status: 502 }, 'failed'],
+    [{ kind: 'status', status: 502 }, 'answered'],
     [{ kind: 'truncated' }, 'failed'],
     [{ kind: 'status', status: 429, reason: 'endpoint-rate' }, { rateLimited: 'endpoint-rate' }],
     [{ kind: 'status', status: 429 }, { rateLimited: 'lock_timeout' }],

@@ -27,6 +27,17 @@ export interface FaultRules {
   readonly concurrency: number
 }
 
+export interface ArrivedRequest {
+  /** Path and query. */
+  readonly path: string
+  /** Simulated ms. */
+  readonly now: number
+  /** Requests that are being answered besides this one. */
+  readonly inFlight: number
+  /** The access token that it carries. */
+  readonly key: string
+}
+
 /** Decides which requests fail: by chance, in outages, and where they exceed a limit. */
 export class Faults {
   readonly #rules: FaultRules
@@ -35,8 +46,11 @@ export class Faults {
   #nextOutageAt: number
   #outageEndsAt = 0
   #isOver = false
+  readonly #revoked = new Set<string>()
   count = 0
   limited = 0
+  /** Requests with a revoked key. */
+  unauthorized = 0
 
   constructor(rules: FaultRules, rng: Rng, now: number) {
     this.#rules = rules
@@ -49,8 +63,16 @@ export class Faults {
     this.#isOver = true
   }
 
-  /** @param inFlight - requests that are being answered besides this one */
-  next(path: string, now: number, inFlight: number): Fault | null {
+  /** From now on requests with this key are refused. */
+  revoke(key: string): void {
+    this.#revoked.add(key)
+  }
+
+  next({ path, now, inFlight, key }: ArrivedRequest): Fault | null {
+    if (this.#revoked.has(key)) {
+      this.unauthorized += 1
+      return { kind: 'answer', answer: INVALID_KEY }
+    }
     const limit = this.#limit(path, now, inFlight)
     if (limit !== null) {
       this.limited += 1
@@ -102,7 +124,7 @@ export class Faults {
   }
 
   #refusal(path: string): Answer {
-    if (this.#rng.chance(0.5)) return errorAnswer(401, { message: 'Invalid API Key provided: sk_test_****1234' })
+    if (this.#rng.chance(0.5)) return INVALID_KEY
     const name = path.split('/')[2]?.replace(/s$/, '')
     const permission = `Having the 'rak_${name}_read' permission would allow this request to continue.`
     return errorAnswer(403, { message: `The provided key does not have the required permissions. ${permission}` })
@@ -111,6 +133,7 @@ export class Faults {
 
 const HTML = { 'content-type': 'text/html' }
 const REASONS = ['global-rate', 'global-concurrency', 'endpoint-rate', 'endpoint-concurrency', 'resource-specific']
+const INVALID_KEY = errorAnswer(401, { message: 'Invalid API Key provided: sk_test_****1234' })
 const LOCK_TIMEOUT = errorAnswer(429, { code: 'lock_timeout', message: 'This object cannot be accessed right now' })
 
 function rateLimited(reason: string, rng: Rng): Answer {
