@@ -227,6 +227,11 @@ export interface DeliverRequest {
   readonly force?: boolean
 }
 
+/** Several pages of one run, in the order in which they are to be delivered. */
+export interface DeliverPagesRequest extends Pick<DeliverRequest, 'target' | 'runNo' | 'lastSequence' | 'force'> {
+  readonly pages: readonly Pick<DeliverRequest, 'observedAt' | 'records'>[]
+}
+
 export interface DeliverResult {
   readonly created: number
   readonly updated: number
@@ -291,6 +296,8 @@ export interface RecordStore {
    * show, and delivers nothing.
    */
   deliver(request: DeliverRequest): Promise<DeliverResult>
+  /** Does the same for several pages, as if one after the other, in fewer steps. One result for each page. */
+  deliverPages(request: DeliverPagesRequest): Promise<readonly DeliverResult[]>
   /** A page of the delivery log, in order, after `afterSequence`. Costs the same at any depth. */
   delivered(runNo: number, afterSequence: number, limit: number): Promise<readonly DeliveredRecord[]>
   /** Which of these objects have been observed at `since` (ms) or later, deleted ones included. */

@@ -20,10 +20,10 @@ export interface HistoryPlan {
   readonly population: number
   /** Over how long a past they were created, ms. */
   readonly pastMs: number
+  /** Most of them were created within seconds of each other. */
+  readonly isBurst: boolean
   readonly mostItems: number
   readonly phases: readonly PhasePlan[]
-  /** So far ahead is the host's clock of Stripe's, ms. */
-  readonly skewMs: number
   /** Steps between two deaths of the host on the average; null when it lives. */
   readonly stepsPerKill: number | null
   readonly mostKills: number
@@ -32,6 +32,12 @@ export interface HistoryPlan {
   /** At most so many of them in each phase, so that reading catches up with them. */
   readonly mostChanges: number
   readonly storeFaultRate: number
+  /** Prices change although subscriptions hold them. */
+  readonly changesHeldPrices: boolean
+  /** Runs of each flow at the end, when nothing changes any more; what the first one brings, a second one would not. */
+  readonly lastRuns: 1 | 2
+  /** How the history is audited after its end; null when it is not. */
+  readonly audit: AuditPlan | null
   readonly world: WorldRules
   readonly server: ServerRules
   readonly faults: FaultRules
@@ -42,6 +48,14 @@ export interface FlowPlan {
   readonly resource: ResourceKind
   /** Which dataset it lands in. */
   readonly dataSet: number
+  /** Its schedule's interval; null for a flow that runs when somebody asks. */
+  readonly everyMinutes: number | null
+}
+
+export interface AuditPlan {
+  /** So many objects are damaged before it, in the dataset or at Stripe without an event. */
+  readonly damages: number
+  readonly repair: boolean
 }
 
 /** A stretch of time without a run, then a run of each flow. */
@@ -51,6 +65,10 @@ export interface PhasePlan {
   readonly changes: number
   /** A run that failed is triggered again so often. */
   readonly retriggers: number
+  /** So far ahead is the host's clock of Stripe's from then on, ms. */
+  readonly skewMs: number
+  /** The access token is refused after so many steps of its runs; null when it is not. A client then gives a new one. */
+  readonly revokedAfterSteps: number | null
 }
 
 const RESOURCES = ['charges', 'subscriptions', 'refunds', 'balance_transactions', 'customers', 'prices'] as const
@@ -59,32 +77,29 @@ export function planHistory(seed: number): HistoryPlan {
   const rng = new Rng(`${seed} plan`)
   const flows = planFlows(rng)
   const isFaulty = rng.chance(0.7)
+  const shape = rng.weighted(SHAPES)(rng)
   return {
     seed,
     start: 1_760_000_000_000 + rng.int(0, 999),
     flows,
-    population: rng.weighted([
-      [1, 0],
-      [3, rng.int(1, 5)],
-      [6, rng.int(6, 25)],
-      [1, rng.int(26, 90)],
-    ]),
-    pastMs: rng.pick([5 * SECOND, 5 * MINUTE, 20 * DAY, 60 * DAY, 2000 * DAY]),
+    ...shape,
     mostItems: rng.int(1, 8),
-    phases: Array.from({ length: rng.pick([1, 1, 2, 2, 2, 3, 4]) }, (_, index) => planPhase(rng, index)),
-    skewMs: 0,
-    stepsPerKill: rng.chance(0.6) ? rng.pick([30, 100, 300, 1000]) : null,
-    mostKills: rng.int(1, 8),
+    phases: planPhases(rng),
+    stepsPerKill: rng.chance(0.6) ? rng.pick([20, 60, 200, 600]) : null,
+    mostKills: rng.int(1, 6),
     changeEveryMs: rng.pick([100, 500, 2000, 10_000]),
-    mostChanges: rng.int(5, 40),
+    mostChanges: rng.int(3, 20),
     storeFaultRate: rng.chance(0.15) ? 0.02 : 0,
+    changesHeldPrices: rng.chance(0.5),
+    lastRuns: rng.chance(0.5) ? 1 : 2,
+    audit: rng.chance(0.25) ? { damages: rng.chance(0.6) ? rng.int(1, 4) : 0, repair: rng.chance(0.5) } : null,
     world: {
       lateRate: rng.pick([0, 0, 0.1, 0.5]),
       latestMs: rng.pick([5, 60]) * SECOND,
       repeatRate: rng.pick([0, 0.2]),
     },
     server: {
-      mostPerPage: rng.chance(0.1) ? 100 : rng.int(2, 10),
+      mostPerPage: rng.chance(0.1) ? 100 : rng.int(shape.population > 20 ? 3 : 2, 8),
       shortPageRate: rng.pick([0, 0.2]),
       inlinedItems: rng.int(1, 4),
       deletedPrices: rng.pick(['stub', 'unknown'] as const),
@@ -103,14 +118,39 @@ export function planHistory(seed: number): HistoryPlan {
   }
 }
 
+type Shape = Pick<HistoryPlan, 'population' | 'pastMs' | 'isBurst'>
+
+const PASTS = [5 * SECOND, 5 * MINUTE, 20 * DAY, 60 * DAY, 2000 * DAY]
+
+/** Most bugs need few objects; lists are cut only when they have many pages. */
+const SHAPES: readonly (readonly [weight: number, make: (rng: Rng) => Shape])[] = [
+  [8, () => ({ population: 0, pastMs: 0, isBurst: false })],
+  [38, (rng) => ({ population: rng.int(1, 4), pastMs: rng.pick(PASTS), isBurst: false })],
+  [48, (rng) => ({ population: rng.int(5, 16), pastMs: rng.pick(PASTS), isBurst: rng.chance(0.2) })],
+  [6, (rng) => ({ population: rng.int(40, 90), pastMs: rng.pick(PASTS), isBurst: rng.chance(0.5) })],
+]
+
 function planFlows(rng: Rng): FlowPlan[] {
-  const first: FlowPlan = { resource: rng.pick(RESOURCES), dataSet: 0 }
-  if (rng.chance(0.6)) return [first]
-  if (rng.chance(0.2)) return [first, first]
-  return [first, { resource: rng.pick(RESOURCES.filter((resource) => resource !== first.resource)), dataSet: 1 }]
+  const everyMinutes = () => (rng.chance(0.2) ? rng.pick([15, 60]) : null)
+  const first: FlowPlan = { resource: rng.pick(RESOURCES), dataSet: 0, everyMinutes: everyMinutes() }
+  if (rng.chance(0.72)) return [first]
+  if (rng.chance(0.3)) return [first, { ...first, everyMinutes: everyMinutes() }]
+  const others = RESOURCES.filter((resource) => resource !== first.resource)
+  return [first, { resource: rng.pick(others), dataSet: 1, everyMinutes: everyMinutes() }]
 }
 
-function planPhase(rng: Rng, index: number): PhasePlan {
+function planPhases(rng: Rng): PhasePlan[] {
+  const isExact = rng.chance(0.6)
+  const skew = () => (isExact ? 0 : rng.pick([-3 * MINUTE, -20 * SECOND, -700, 0, 700, 20 * SECOND, 3 * MINUTE]))
+  const first = skew()
+  // A clock that is set, forth or back, is so between two phases.
+  const isSet = rng.chance(0.4)
+  return Array.from({ length: rng.pick([1, 1, 1, 2, 2, 3]) }, (_, index) =>
+    planPhase(rng, index, isSet ? skew() : first),
+  )
+}
+
+function planPhase(rng: Rng, index: number, skewMs: number): PhasePlan {
   const gapMs = rng.weighted([
     [index === 0 ? 5 : 1, 0],
     [2, rng.int(0, 5 * SECOND)],
@@ -120,5 +160,11 @@ function planPhase(rng: Rng, index: number): PhasePlan {
     [1, rng.int(29 * DAY, 31 * DAY)],
     [1, rng.int(30 * DAY, 90 * DAY)],
   ])
-  return { gapMs, changes: rng.chance(0.2) ? 0 : rng.int(1, 15), retriggers: rng.int(0, 3) }
+  return {
+    gapMs,
+    changes: rng.chance(0.2) ? 0 : rng.int(1, 12),
+    retriggers: rng.int(0, 3),
+    skewMs,
+    revokedAfterSteps: rng.chance(0.06) ? rng.pick([5, 20, 60]) : null,
+  }
 }

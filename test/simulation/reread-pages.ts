@@ -1,24 +1,20 @@
 /**
- * Watches how many list pages are asked for again after a death of the host. Of each range one page may have been on its
- * way or waiting to be stored; all others were stored with the range's position.
+ * Watches how many list pages are asked for again after a death of the host or after a run that failed. Of each range one
+ * page may have been on its way or waiting to be stored; all others were stored with the range's position.
  */
 export class RereadPages {
-  /** Which life of the host got the page, for the runs that go on. */
-  readonly #readBy = new Map<string, unknown>()
-  #again = new Map<string, Set<string>>()
-  #life: unknown = null
+  /** In which attempt the page was read, for the runs that go on. */
+  readonly #readIn = new Map<string, number>()
+  readonly #again = new Map<string, Set<string>>()
+  #attempt = 0
   violation: string | null = null
 
   /** A page reached the host. @param target - path and query */
-  read(target: string, life: unknown): void {
+  read(target: string): void {
     const range = rangeOf(target)
     if (range === null) return
-    if (life !== this.#life) {
-      this.#life = life
-      this.#again = new Map()
-    }
-    const before = this.#readBy.get(target)
-    if (before === undefined || before === life) this.#readBy.set(target, life)
+    const before = this.#readIn.get(target)
+    if (before === undefined || before === this.#attempt) this.#readIn.set(target, this.#attempt)
     else {
       const again = this.#again.get(range) ?? new Set()
       this.#again.set(range, again.add(target))
@@ -26,17 +22,24 @@ export class RereadPages {
     }
   }
 
-  /** All runs have ended: what is read from now on belongs to others. */
+  /** The runs go on after the host's death or from where they failed. */
+  beginAnew(): void {
+    this.#attempt += 1
+    this.#again.clear()
+  }
+
+  /** All runs have ended for good: what is read from now on belongs to others. */
   forget(): void {
-    this.#readBy.clear()
+    this.#readIn.clear()
     this.#again.clear()
   }
 }
 
 /** Path and filters without the position; null for what is no range of a run's lists. */
 function rangeOf(target: string): string | null {
+  if (!target.includes('created') || target.startsWith('/v1/events')) return null
   const { pathname, searchParams } = new URL(target, 'https://api.stripe.com')
-  if (!searchParams.has('created[lt]') || pathname === '/v1/events') return null
+  if (!searchParams.has('created[lt]')) return null
   searchParams.delete('starting_after')
   return `${pathname}?${searchParams.toString()}`
 }

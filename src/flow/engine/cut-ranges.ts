@@ -13,8 +13,10 @@ import { PAGE_SIZE, type LiveRange } from './live-range.ts'
 const PAGES_BEFORE_FIRST_CUT = 3
 /** A part of fewer estimated pages is not cut any more. */
 const SMALLEST_PAGES = 6
+/** While the oldest object is still looked for, most of the list is not known yet and smaller parts would be too small. */
+const SMALLEST_PAGES_BEFORE = 24
 /** So much of the requests may go to pages that are not full. */
-const WASTE = 0.035
+const WASTE = 0.06
 /** Pages that may be wasted however few there are. */
 const FREE_WASTE = 0.5
 /** So few ranges of a long list may always be cut: a reader alone in a dense time would take for ever. */
@@ -23,7 +25,7 @@ const LONG_LIST_PAGES = 20
 /** What is estimated beyond so many times the pages read counts for nothing: a single burst misleads. */
 const BELIEVED_PAGES = 12
 /** Each look for the oldest object goes so many times deeper than what is known. */
-const DEEPER = 4
+const DEEPER = 6
 /** Of a longer list, two looks for the oldest object go on at once. */
 const PAGES_BEFORE_SECOND_LOOK = 4
 
@@ -74,6 +76,8 @@ function halvingCut({ ranges, pagesRead, rowsRead, seen }: CutState): Cut | null
   if (waste > known * WASTE + FREE_WASTE && !isAlone) return null
   let largest: LiveRange | undefined
   for (const range of parts) if (largest === undefined || range.pagesLeft > largest.pagesLeft) largest = range
-  if (largest === undefined || largest.pagesLeft < SMALLEST_PAGES || largest.secondsLeft < 2) return null
+  const isLooking = ranges.some((range) => range.isOpen && range.isDivisible)
+  const smallest = isLooking ? SMALLEST_PAGES_BEFORE : SMALLEST_PAGES
+  if (largest === undefined || largest.pagesLeft < smallest || largest.secondsLeft < 2) return null
   return { range: largest, at: (largest.edge ?? 0) - Math.floor(largest.secondsLeft / 2) }
 }

@@ -18,6 +18,7 @@ export class LiveRange {
   /** A page of it is being read or stored. */
   isBusy = false
   #pages = 0
+  #isExhausted = false
   #created: CreatedWindow
   #cursor: Cursor | null
   #rows = 0
@@ -52,6 +53,11 @@ export class LiveRange {
     return this.#pages
   }
 
+  /** Its last page is there, stored or not. */
+  get isExhausted(): boolean {
+    return this.#isExhausted
+  }
+
   /** Nobody has seen yet how far down its objects go. */
   get isOpen(): boolean {
     return this.#created.from === null
@@ -82,8 +88,9 @@ export class LiveRange {
   }
 
   /** Takes note of a page as soon as it is there: from now on the range is cut below it only. */
-  arrived(records: readonly SourceRecord[]): void {
+  arrived(records: readonly SourceRecord[], isLast: boolean): void {
     this.#pages += 1
+    this.#isExhausted = isLast
     this.#rows += records.length
     const first = records[0]?.createdAt ?? null
     const last = records.at(-1)?.createdAt ?? null

@@ -1,4 +1,5 @@
-import type { RecordTarget } from '../../store/store.ts'
+import type { RecordTarget, StoreScope } from '../../store/store.ts'
+import { allOver } from './all-over.ts'
 import { countDelivered, type Checkpoint } from './checkpoint.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { ObservationClock } from './observation-clock.ts'
@@ -59,22 +60,38 @@ export class PageCommitter {
     const { writer, target, observations, force, onCommitted } = this.#options
     this.#checkpoint = await writer.write(async (scope) => {
       const { runNo } = writer.state
-      let { lastSequence } = writer.state
+      const results = await scope.records.deliverPages({
+        target,
+        runNo,
+        lastSequence: writer.state.lastSequence,
+        force,
+        pages: pages.map(({ observedAt, observed }) => ({ observedAt, records: observed.records })),
+      })
       let checkpoint = this.#checkpoint
-      for (const { observed, observedAt, advance } of pages) {
-        const { records, refused, counts } = observed
-        const delivered = await scope.records.deliver({ target, runNo, lastSequence, observedAt, records, force })
-        const refusedBefore = checkpoint.counts.failed
-        await scope.records.refuse(
-          runNo,
-          refused.map((record, index) => ({ ...record, number: refusedBefore + index + 1 })),
-        )
-        checkpoint = countDelivered(advance(checkpoint), counts, delivered)
-        lastSequence = delivered.lastSequence
+      for (const [index, { observed, advance }] of pages.entries()) {
+        await refuse(scope, runNo, observed.refused, checkpoint.counts.failed)
+        checkpoint = countDelivered(advance(checkpoint), observed.counts, results[index]!)
       }
-      await observations.save(scope.settings)
-      return { saved: await writer.saveProgress(scope, checkpoint, lastSequence), result: checkpoint }
+      const [saved] = await allOver([
+        writer.saveProgress(scope, checkpoint, results.at(-1)!.lastSequence),
+        observations.save(scope.settings),
+      ])
+      return { saved, result: checkpoint }
     })
     onCommitted(pages, this.#checkpoint)
   }
+}
+
+/** Keeps the records that the mapping refused, numbered on from those that it has refused before. */
+async function refuse(
+  { records }: StoreScope,
+  runNo: number,
+  refused: ObservedRecords['refused'],
+  before: number,
+): Promise<void> {
+  if (refused.length === 0) return
+  await records.refuse(
+    runNo,
+    refused.map((record, index) => ({ ...record, number: before + index + 1 })),
+  )
 }

@@ -44,7 +44,7 @@ export interface ListProgress {
   readonly pagesLeft: number
 }
 
-const MOST_WAITING = 6
+const MOST_WAITING = 12
 
 /**
  * Reads the ranges of a run's lists to their end, side by side. Of each range one page at a time is on its way or being
@@ -59,6 +59,12 @@ class ListReading {
   /** Those that are not read to their end. */
   readonly #ranges: LiveRange[]
   #nextNo: number
+  /** Pages that are on their way or being stored. */
+  #busy = 0
+  /** Requests that are not answered yet. */
+  #onTheirWay = 0
+  /** Looks for further pages to read. */
+  #wake = () => {}
   #pagesRead = 0
   #rowsRead = 0
   #seen: CutState['seen'] = null
@@ -72,25 +78,25 @@ class ListReading {
   }
 
   async read(): Promise<void> {
-    const active = new Set<Promise<void>>()
     for (;;) {
-      while (!this.#isOver() && this.#hasRoom(active.size)) {
+      while (!this.#isOver() && this.#hasRoom()) {
         const range = this.#nextRange()
         if (range === null) break
-        const page = this.#readPage(range).finally(() => active.delete(page))
-        active.add(page)
+        void this.#readPage(range)
       }
-      if (active.size === 0) break
-      await Promise.race(active)
+      if (this.#busy === 0) break
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     }
     if (this.#failure) throw this.#failure.error
     if (this.#options.stop.aborted) throw new Stopped()
   }
 
   /** Pages that wait to be stored fill the memory, so no more are asked for than the store keeps up with. */
-  #hasRoom(active: number): boolean {
+  #hasRoom(): boolean {
     const { reader, committer } = this.#options
-    return active < reader.parallelism && committer.waiting < MOST_WAITING
+    return this.#onTheirWay < reader.parallelism && committer.waiting < MOST_WAITING
   }
 
   /** Pages on their way are still stored. */
@@ -108,7 +114,8 @@ class ListReading {
   }
 
   #cutOff(): LiveRange | null {
-    const [ranges, pagesRead, rowsRead, seen] = [this.#ranges, this.#pagesRead, this.#rowsRead, this.#seen]
+    const [pagesRead, rowsRead, seen] = [this.#pagesRead, this.#rowsRead, this.#seen]
+    const ranges = this.#ranges.filter((range) => !range.isExhausted)
     const cut = chooseCut({ ranges, pagesRead, rowsRead, seen })
     if (cut === null) return null
     const lower = cut.range.cut(cut.at, this.#nextNo++)
@@ -119,12 +126,15 @@ class ListReading {
   /** Never rejects: the failure ends the reading after the other pages on their way are stored. */
   async #readPage(range: LiveRange): Promise<void> {
     range.isBusy = true
+    this.#busy += 1
     try {
       await this.#readAndStore(range)
     } catch (error) {
       this.#failure ??= { error }
     } finally {
       range.isBusy = false
+      this.#busy -= 1
+      this.#wake()
     }
   }
 
@@ -147,16 +157,20 @@ class ListReading {
   /** The next page of the range as it is stored. The objects themselves, which are large, are left behind here. */
   async #observePage(range: LiveRange) {
     const { reader, mapper, resource } = this.#options
+    this.#onTheirWay += 1
     try {
       const page = await reader.readPage(range.pass, range.created, range.cursor)
       const { records, nextCursor } = this.#within(range, page.value)
-      range.arrived(records)
+      range.arrived(records, nextCursor === null)
       this.#count(range, records)
       return { nextCursor, observed: observeRecords(records, mapper), observedAt: page.observedAt, note: null }
     } catch (error) {
       if (!isRefusedPass(error, resource, range.pass)) throw error
       const note = `The list pass ${range.pass} was left out: ${error.message}`
       return { nextCursor: null, observed: NOTHING_OBSERVED, observedAt: 0, note }
+    } finally {
+      this.#onTheirWay -= 1
+      this.#wake()
     }
   }
 

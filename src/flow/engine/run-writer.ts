@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts'
 import type { RunState, RunStatus, Store, StoredEntity, StoreScope } from '../../store/store.ts'
 import { createEtag } from '../etag.ts'
 import type { Flow, LastRunDetails, Run } from '../types.ts'
+import { allOver } from './all-over.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Stopped, type Patience } from './patience.ts'
 import { transactPatiently } from './patient-transaction.ts'
@@ -58,8 +59,8 @@ export class RunWriter {
    */
   async write<T>(work: (scope: StoreScope) => Promise<{ saved: Saved; result: T }>): Promise<T> {
     const { saved, result } = await transactPatiently(this.#options, async (scope) => {
-      await this.#assertOpen(scope)
-      return work(scope)
+      const [, done] = await allOver([this.#assertOpen(scope), work(scope)])
+      return done
     })
     this.#state = saved.state
     this.#run = saved.run
@@ -98,11 +99,11 @@ export class RunWriter {
     const flow = this.#options.flow.document
     const request = { run: this.#run.document, flow, status, checkpoint, errors, now, publicUrl: publicUrl() }
     const document = runDocument(request)
-    await scope.runs.save(saved)
     if (status === this.#state.status) {
-      await scope.entities.updateDocument(this.#run.no, document)
+      await allOver([scope.runs.save(saved), scope.entities.updateDocument(this.#run.no, document)])
       return { state: saved, run: { ...this.#run, document } }
     }
+    await scope.runs.save(saved)
     const etag = createEtag(now, this.#run.etag)
     const changed = { ...document, etag, eTag: etag }
     if (!(await scope.entities.update(this.#run, { etag, document: changed }))) throw new Stopped()

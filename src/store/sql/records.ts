@@ -1,7 +1,7 @@
 import type { DeliveredRecord, RecordStore } from '../store.ts'
 import { atomically } from './atomically.ts'
 import { chunksOf } from './chunks.ts'
-import { deliverPage, touchObjects } from './deliver-page.ts'
+import { deliverPages, touchObjects } from './deliver-pages.ts'
 import { createObjectQueries } from './object-queries.ts'
 import type { DeliveryRow } from './plan-page.ts'
 import type { QueryTexts } from './query-texts.ts'
@@ -12,8 +12,14 @@ export function createRecordStore(db: Database, texts: QueryTexts): RecordStore 
   return {
     ...createObjectQueries(db, texts),
 
-    deliver(request) {
-      return atomically(db, (db) => deliverPage(db, texts, request))
+    async deliver({ observedAt, records, ...request }) {
+      const pages = [{ observedAt, records }]
+      const [result] = await atomically(db, (db) => deliverPages(db, texts, { ...request, pages }))
+      return result!
+    },
+
+    deliverPages(request) {
+      return atomically(db, (db) => deliverPages(db, texts, request))
     },
 
     confirm(target, objectIds, observedAt) {

@@ -21,8 +21,9 @@ export class PreparedDatabase {
   }
 
   begin(): void {
-    this.execute('begin', [])
+    // Also when this fails: nothing of the transaction may be done on its own then.
     this.#needsTransaction = true
+    this.#run('begin', [])
   }
 
   commit(): void {
@@ -40,6 +41,10 @@ export class PreparedDatabase {
     if (this.#needsTransaction && !this.#database.isTransaction) {
       throw new Error('The transaction was rolled back after an earlier error, nothing more can be done in it.')
     }
+    return this.#run(sql, parameters)
+  }
+
+  #run(sql: string, parameters: readonly unknown[]): StatementResult {
     const statement = this.#prepare(sql)
     const values = parameters as SQLInputValue[]
     if (statement.columns().length > 0) return { rows: statement.all(...values), changes: 0 }

@@ -87,7 +87,8 @@ class Connection implements DatabaseConnection {
   async begin(): Promise<void> {
     await this.#turns.take()
     this.#isInTransaction = true
-    await this.#connections.writer.run({ kind: 'begin' })
+    // Not waited for: commands are carried out in order, and after a failed one the next ones fail.
+    this.#connections.writer.run({ kind: 'begin' }).catch(() => {})
   }
 
   async end(kind: 'commit' | 'rollback'): Promise<void> {

@@ -36,7 +36,10 @@ export class WriterThread {
   #ended: Error | null = null
 
   constructor(options: ThreadOptions) {
-    this.#worker = new Worker(PROGRAM, { workerData: options, resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } })
+    this.#worker = new Worker(PROGRAM, {
+      workerData: options,
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
+    })
     // A store that nobody asks anything must not keep the process.
     this.#worker.unref()
     this.#worker.on('message', (answer: Answer) => this.#settle(answer))

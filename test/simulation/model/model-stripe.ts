@@ -2,7 +2,8 @@ import type { JsonObject } from '../../../src/json.ts'
 import type { Rng } from '../rng.ts'
 import { errorAnswer, jsonAnswer, type Answer } from './answer.ts'
 import type { Kind, ModelObject } from './model-object.ts'
-import { itemsOf } from './mutations.ts'
+import { embeddedPriceIds, itemsOf } from './mutations.ts'
+import { shownAt } from './shown-state.ts'
 import type { World } from './world.ts'
 
 export interface ServerRules {
@@ -27,6 +28,8 @@ export class ModelStripe {
   readonly #rng: Rng
   /** Objects as text; most are asked for many times. */
   readonly #texts = new WeakMap<JsonObject, string>()
+  /** Requests whose cursor was gone. */
+  goneCursors = 0
 
   constructor(world: World, rules: ServerRules, rng: Rng) {
     this.world = world
@@ -71,7 +74,7 @@ export class ModelStripe {
     if ('status' in query) return query
     const subscription = this.world.find(query.filters.subscription ?? '')
     if (subscription === undefined) return missing('subscription', String(query.filters.subscription), 404)
-    const items = itemsOf(subscription.at(now))
+    const items = itemsOf(shownAt(this.world, subscription, now))
     return this.#page(
       items.map((item) => ({ id: String(item.id), text: () => JSON.stringify(item) })),
       query,
@@ -83,7 +86,10 @@ export class ModelStripe {
     let start = 0
     if (query.startingAfter !== null) {
       start = entries.findIndex(({ id }) => id === query.startingAfter) + 1
-      if (start === 0) return missing('starting_after', query.startingAfter, this.#rules.goneCursorStatus)
+      if (start === 0) {
+        this.goneCursors += 1
+        return missing('starting_after', query.startingAfter, this.#rules.goneCursorStatus)
+      }
     }
     const most = Math.min(query.limit, this.#rules.mostPerPage)
     const size = this.#rng.chance(this.#rules.shortPageRate) ? this.#rng.int(1, most) : most
@@ -94,7 +100,7 @@ export class ModelStripe {
   }
 
   #render(object: ModelObject, now: number): string {
-    const body = object.at(now)
+    const body = shownAt(this.world, object, now)
     let text = this.#texts.get(body)
     if (text === undefined) {
       text = JSON.stringify(object.kind === 'subscriptions' ? this.#withInlinedItems(body) : body)
@@ -129,7 +135,7 @@ interface ListQuery {
 /** What each list can be filtered by besides `created`. */
 const LIST_FILTERS: Readonly<Record<Kind, readonly string[]>> = {
   charges: ['customer'],
-  subscriptions: ['status', 'customer'],
+  subscriptions: ['status', 'customer', 'price'],
   refunds: ['charge'],
   balance_transactions: ['type', 'source'],
   customers: ['email'],
@@ -173,6 +179,7 @@ function isAsked(object: ModelObject, { from, to, filters, types }: ListQuery, n
       // Without a filter only active prices are shown.
       return String(body.active) === (filters.active ?? 'true')
     case 'subscriptions':
+      if (filters.price !== undefined && !embeddedPriceIds(body).includes(filters.price)) return false
       // Without a filter canceled ones are hidden.
       if (filters.status === undefined) return body.status !== 'canceled'
       return filters.status === 'all' || filters.status === body.status

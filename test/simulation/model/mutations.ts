@@ -6,17 +6,23 @@ import type { World } from './world.ts'
 /** The kinds that a flow may read. */
 export type ResourceKind = Exclude<Kind, 'events'>
 
+export interface AccountRules {
+  /** Subscriptions get at most so many items. */
+  readonly mostItems: number
+  /** Prices change although subscriptions hold them. */
+  readonly changesHeldPrices: boolean
+}
+
 /** Makes objects come, change and go as a merchant's account does, and announces it as Stripe does. */
 export class Account {
   readonly world: World
   readonly #rng: Rng
-  /** Subscriptions get at most so many items. */
-  readonly #mostItems: number
+  readonly #rules: AccountRules
 
-  constructor(world: World, rng: Rng, mostItems: number) {
+  constructor(world: World, rng: Rng, rules: AccountRules) {
     this.world = world
     this.#rng = rng
-    this.#mostItems = mostItems
+    this.#rules = rules
   }
 
   /** Makes an object of the kind, and what it needs. */
@@ -30,6 +36,10 @@ export class Account {
     if (object === undefined) return this.create(kind, at)
     CHANGES[kind](this, object, at)
     if (this.#rng.chance(0.2) && object.isThere(at)) CHANGES[kind](this, object, at)
+  }
+
+  get rules(): AccountRules {
+    return this.#rules
   }
 
   get rng(): Rng {
@@ -52,7 +62,7 @@ export class Account {
   }
 
   items(at: number): JsonObject[] {
-    return Array.from({ length: this.#rng.int(1, this.#mostItems) }, () => this.item(at))
+    return Array.from({ length: this.#rng.int(1, this.#rules.mostItems) }, () => this.item(at))
   }
 
   item(at: number): JsonObject {
@@ -199,10 +209,11 @@ const changeItems: Change = (account, subscription, at) => {
   world.announce('customer.subscription.updated', at, changed)
 }
 
-const changePrice: Change = ({ world, rng }, price, at) => {
-  // What stands inside a subscription stays as it is: nobody announces the subscription then.
-  if (isEmbedded(world, price.id, at)) return
-  if (rng.chance(0.2)) {
+const changePrice: Change = ({ world, rng, rules }, price, at) => {
+  const isHeld = isEmbedded(world, price.id, at)
+  if (isHeld && !rules.changesHeldPrices) return
+  // Stripe deletes no price that was ever used.
+  if (!isHeld && rng.chance(0.2)) {
     world.announce('price.deleted', at, price.at(at))
     world.delete(price, at)
     return

@@ -1,5 +1,5 @@
 import { CompiledQuery } from 'kysely'
-import type { DeliverRequest, DeliverResult } from '../store.ts'
+import type { DeliverPagesRequest, DeliverRequest, DeliverResult, RecordTarget } from '../store.ts'
 import { chunksOf } from './chunks.ts'
 import { findEarlierDeliveries } from './earlier-deliveries.ts'
 import { planPage } from './plan-page.ts'
@@ -34,16 +34,63 @@ const DELIVERY_COLUMNS = [
   'replaced_sequence',
 ] as const satisfies readonly (keyof DeliveryTable)[]
 
-/** `RecordStore.deliver`, inside a transaction. The one hot path of the store: its statements are compiled once per row count. */
-export async function deliverPage(db: Database, texts: QueryTexts, request: DeliverRequest): Promise<DeliverResult> {
-  const recordSetNo = await ensureRecordSet(db, texts, request.target)
-  const stored = await selectObjects(db, texts, request, recordSetNo)
-  const plan = await planWithoutRepeats(db, texts, request, recordSetNo, stored)
-  if (plan.deliveries.length > 0) await noteRun(db, texts, recordSetNo, request.runNo, request.observedAt)
-  await insertDeliveries(db, texts, plan.deliveries)
-  await upsertObjects(db, texts, plan.objects)
-  await touchObjects(db, texts, request, recordSetNo, plan.confirmed)
-  return plan.result
+/**
+ * `RecordStore.deliverPages`, inside a transaction. The one hot path of the store: its statements are compiled once per
+ * row count, and those that do not wait for one another are sent together.
+ */
+export async function deliverPages(
+  db: Database,
+  texts: QueryTexts,
+  { pages, ...request }: DeliverPagesRequest,
+): Promise<readonly DeliverResult[]> {
+  const { target, runNo } = request
+  const recordSetNo = await ensureRecordSet(db, texts, target)
+  const stored = await selectObjects(db, texts, pages, target, recordSetNo)
+  const plans: PagePlan[] = []
+  let { lastSequence } = request
+  for (const page of pages) {
+    const plan = await planWithoutRepeats(db, texts, { ...request, ...page, lastSequence }, recordSetNo, stored)
+    plans.push(plan)
+    applyPlan(stored, plan, page.observedAt)
+    lastSequence = plan.result.lastSequence
+  }
+  await write(db, texts, { target, runNo, pages, plans, recordSetNo })
+  return plans.map(({ result }) => result)
+}
+
+/** What the pages before have changed is stored only after all of them are planned. */
+function applyPlan(stored: Map<string, StoredObject>, { objects, confirmed }: PagePlan, observedAt: number): void {
+  for (const row of objects) stored.set(row.object_id, row)
+  for (const id of confirmed) stored.set(id, { ...stored.get(id)!, observed_at: observedAt })
+}
+
+interface PlannedPages extends Pick<DeliverPagesRequest, 'target' | 'runNo' | 'pages'> {
+  readonly plans: readonly PagePlan[]
+  readonly recordSetNo: number
+}
+
+async function write(
+  db: Database,
+  texts: QueryTexts,
+  { target, runNo, pages, plans, recordSetNo }: PlannedPages,
+): Promise<void> {
+  const deliveries = plans.flatMap((plan) => plan.deliveries)
+  const observed = pages.filter((_, index) => plans[index]!.deliveries.length > 0).map(({ observedAt }) => observedAt)
+  const writes = [
+    ...(observed.length > 0 ? [noteRun(db, texts, recordSetNo, runNo, Math.min(...observed))] : []),
+    insertDeliveries(db, texts, deliveries),
+    upsertObjects(
+      db,
+      texts,
+      plans.flatMap((plan) => plan.objects),
+    ),
+    ...plans.map(({ confirmed }, index) => {
+      const { observedAt } = pages[index]!
+      return touchObjects(db, texts, { target, observedAt }, recordSetNo, confirmed)
+    }),
+  ]
+  // All are over before the transaction can end.
+  for (const outcome of await Promise.allSettled(writes)) if (outcome.status === 'rejected') throw outcome.reason
 }
 
 async function planWithoutRepeats(
@@ -61,11 +108,12 @@ async function planWithoutRepeats(
 async function selectObjects(
   db: Database,
   texts: QueryTexts,
-  { target, records }: DeliverRequest,
+  pages: DeliverPagesRequest['pages'],
+  target: RecordTarget,
   recordSetNo: number,
-): Promise<ReadonlyMap<string, StoredObject>> {
+): Promise<Map<string, StoredObject>> {
   const ids = new Set<string>()
-  for (const { objectId } of records) if (objectId !== null) ids.add(objectId)
+  for (const { records } of pages) for (const { objectId } of records) if (objectId !== null) ids.add(objectId)
   const stored = new Map<string, StoredObject>()
   for (const chunk of chunksOf([...ids])) {
     const text = texts.get('select objects', chunk.length, (count) =>
