@@ -112,7 +112,10 @@ const changeSilently: Damage = ({ world, now }, _, object) => {
 }
 
 const deleteSilently: Damage = ({ world, now }, { resource }, object) => {
-  const isHeld = () => world.list('subscriptions').some(({ versions }) => versions.some(({ body }) => embeddedPriceIds(body).includes(object.id)))
+  const isHeld = () =>
+    world
+      .list('subscriptions')
+      .some(({ versions }) => versions.some(({ body }) => embeddedPriceIds(body).includes(object.id)))
   if (resource === 'customers' || (resource === 'prices' && !isHeld())) world.delete(object, now)
 }
 

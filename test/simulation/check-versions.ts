@@ -39,7 +39,9 @@ function checkItems(world: World, object: ModelObject, index: number, body: Json
   const expected = later[0]!.map(({ id }) => id).filter(stays)
   const found = ids.filter((id) => expected.includes(id))
   if (!isSameJson(found as string[], expected as string[])) {
-    throw new HistoryFailure(`${what} holds the items ${ids.join(' ')} and must hold ${expected.join(' ')} in this order.`)
+    throw new HistoryFailure(
+      `${what} holds the items ${ids.join(' ')} and must hold ${expected.join(' ')} in this order.`,
+    )
   }
 }
 

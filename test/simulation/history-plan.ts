@@ -104,6 +104,7 @@ export function planHistory(seed: number): HistoryPlan {
       inlinedItems: rng.int(1, 4),
       deletedPrices: rng.pick(['stub', 'unknown'] as const),
       goneCursorStatus: rng.pick([400, 404] as const),
+      cursorLossRate: rng.pick([0, 0.3]),
     },
     faults: {
       rate: isFaulty ? rng.pick([0.01, 0.05, 0.2]) : 0,

@@ -260,6 +260,7 @@ class History {
   /** Nothing changes and nothing fails any more: what the flows then bring together must be the truth. */
   async #endInPeace(): Promise<void> {
     const stage = this.#stage
+    stage.isPeaceful = true
     stage.disarm()
     stage.network.faults.end()
     stage.medium.faultRate = 0

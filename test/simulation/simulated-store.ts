@@ -90,7 +90,7 @@ function wrapPart(
       if (typeof real !== 'function') return real
       if (IMMEDIATE.has(method)) return real.bind(target)
       return (...args: unknown[]) => {
-        if (method === 'deliver') trace?.(`deliver ${JSON.stringify(args)}`)
+        if (method === 'deliverPages') trace?.(`deliver ${JSON.stringify(args)}`)
         if (name === 'runs' && method === 'save') onSaved(args[0] as RunState)
         return call(`${name}.${method}`, () => real.apply(target, args))
       }

@@ -5,6 +5,7 @@ import type { HistoryPlan } from './history-plan.ts'
 import { createHostLogger } from './host-logger.ts'
 import { Faults } from './model/faults.ts'
 import { ModelStripe } from './model/model-stripe.ts'
+import type { ModelObject } from './model/model-object.ts'
 import { Account } from './model/mutations.ts'
 import { World } from './model/world.ts'
 import { ProcessLife, type HostClock } from './process-life.ts'
@@ -50,6 +51,8 @@ export class Stage {
   kills = 0
   killsBetweenCuts = 0
   mostKills: number
+  /** Nothing changes and nothing fails any more. */
+  isPeaceful = false
   #life: ProcessLife | null = null
   #lives = 0
   #ids = 0
@@ -68,6 +71,7 @@ export class Stage {
     const world = new World(new Rng(`${seed} world`), plan.world, trace)
     this.account = new Account(world, new Rng(`${seed} account`), plan)
     this.stripe = new ModelStripe(world, plan.server, new Rng(`${seed} server`))
+    this.stripe.onCursor = (object) => this.#loseCursor(object)
     this.network = {
       scheduler: this.scheduler,
       stripe: this.stripe,
@@ -132,6 +136,14 @@ export class Stage {
     this.#cancelStart()
     this.#life?.kill()
     await this.scheduler.settle()
+  }
+
+  /** The object that the next page is to follow goes, like everything that changes: not any more at the end. */
+  #loseCursor(object: ModelObject): void {
+    const run = () => {
+      if (object.isThere(this.now)) this.account.remove(object, this.now)
+    }
+    if (!this.isPeaceful) this.scheduler.add({ at: this.now, label: 'cursor goes', owner: this.account, run })
   }
 
   /** What the host calls an error of its own counts, unless the simulation made the store fail. */

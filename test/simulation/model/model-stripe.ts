@@ -17,6 +17,8 @@ export interface ServerRules {
   readonly deletedPrices: 'stub' | 'unknown'
   /** What a list answers to a cursor that is gone. */
   readonly goneCursorStatus: 400 | 404
+  /** How often the last object of a page is deleted right after it, when it can be, 0 to 1. */
+  readonly cursorLossRate: number
 }
 
 const HORIZON_SECONDS = 30 * 86_400
@@ -30,6 +32,8 @@ export class ModelStripe {
   readonly #texts = new WeakMap<JsonObject, string>()
   /** Requests whose cursor was gone. */
   goneCursors = 0
+  /** Told of the last object of a page that goes on. */
+  onCursor: (object: ModelObject) => void = () => {}
 
   constructor(world: World, rules: ServerRules, rng: Rng) {
     this.world = world
@@ -63,7 +67,7 @@ export class ModelStripe {
     if ('status' in query) return query
     const matches = this.world.list(kind).filter((object) => object.isListed(now) && isAsked(object, query, now))
     return this.#page(
-      matches.map((object) => ({ id: object.id, text: () => this.#render(object, now) })),
+      matches.map((object) => ({ id: object.id, text: () => this.#render(object, now), object })),
       query,
       `/v1/${kind}`,
     )
@@ -96,6 +100,8 @@ export class ModelStripe {
     const page = entries.slice(start, start + size)
     const data = page.map(({ text }) => text()).join(',')
     const hasMore = start + page.length < entries.length
+    const last = page.at(-1)?.object
+    if (hasMore && last && this.#rng.chance(this.#rules.cursorLossRate)) this.onCursor(last)
     return jsonAnswer(200, `{"object":"list","data":[${data}],"has_more":${hasMore},"url":"${url}"}`)
   }
 
@@ -120,6 +126,7 @@ export class ModelStripe {
 interface Entry {
   readonly id: string
   readonly text: () => string
+  readonly object?: ModelObject
 }
 
 interface ListQuery {

@@ -38,6 +38,13 @@ export class Account {
     if (this.#rng.chance(0.2) && object.isThere(at)) CHANGES[kind](this, object, at)
   }
 
+  /** Deletes the object, or hides it where it is listed, when objects of its kind can go. */
+  remove(object: ModelObject, at: number): void {
+    if (object.kind === 'customers') deleteCustomer(this, object, at)
+    else if (object.kind === 'prices' && isEmbedded(this.world, object.id, at)) toggleActive(this, object, at)
+    else if (object.kind === 'prices') deletePrice(this, object, at)
+  }
+
   get rules(): AccountRules {
     return this.#rules
   }
@@ -209,17 +216,24 @@ const changeItems: Change = (account, subscription, at) => {
   world.announce('customer.subscription.updated', at, changed)
 }
 
-const changePrice: Change = ({ world, rng, rules }, price, at) => {
+const deletePrice: Change = ({ world }, price, at) => {
+  world.announce('price.deleted', at, price.at(at))
+  world.delete(price, at)
+}
+
+const toggleActive: Change = ({ world, rules }, price, at) => {
+  if (!rules.changesHeldPrices && isEmbedded(world, price.id, at)) return
+  world.announce('price.updated', at, world.change(price, at, { active: price.at(at).active !== true }))
+}
+
+const changePrice: Change = (account, price, at) => {
+  const { world, rng, rules } = account
   const isHeld = isEmbedded(world, price.id, at)
   if (isHeld && !rules.changesHeldPrices) return
   // Stripe deletes no price that was ever used.
-  if (!isHeld && rng.chance(0.2)) {
-    world.announce('price.deleted', at, price.at(at))
-    world.delete(price, at)
-    return
-  }
-  const active = rng.chance(0.6) ? price.at(at).active !== true : price.at(at).active
-  world.announce('price.updated', at, world.change(price, at, { active: active === true }))
+  if (!isHeld && rng.chance(0.2)) deletePrice(account, price, at)
+  else if (rng.chance(0.6)) toggleActive(account, price, at)
+  else world.announce('price.updated', at, world.change(price, at, {}))
 }
 
 const CHANGES: Readonly<Record<ResourceKind, Change>> = {
