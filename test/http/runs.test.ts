@@ -28,19 +28,22 @@ afterEach(() => host.sandbox.faults.clear())
 afterAll(() => host.stop())
 
 describe('what a run lands', () => {
-  test.each(RESOURCE_PATHS)('%s: every object of the account that lists or their parents can show, each once', async (resourcePath) => {
-    const { flowId, dataSetId } = await createStripeChain(host.api, { resourcePath })
-    const run = await firstRun(host.api, flowId)
-    expect(statusOf(run)).toBe('success')
-    const expected = visibleIds(resourcePath)
-    const delivered = (await recordsOfRun(host.api, run.id)).map((item) => item.id)
-    expect(delivered.toSorted()).toEqual(expected)
-    expect((await recordsOfDataSet(host.api, dataSetId)).map((item) => item.id)).toEqual(expected)
-    expect(run.metrics.recordSummary).toMatchObject({
-      inputRecordCount: expected.length,
-      outputRecordCount: expected.length,
-    })
-  })
+  test.each(RESOURCE_PATHS)(
+    '%s: every object of the account that lists or their parents can show, each once',
+    async (resourcePath) => {
+      const { flowId, dataSetId } = await createStripeChain(host.api, { resourcePath })
+      const run = await firstRun(host.api, flowId)
+      expect(statusOf(run)).toBe('success')
+      const expected = visibleIds(resourcePath)
+      const delivered = (await recordsOfRun(host.api, run.id)).map((item) => item.id)
+      expect(delivered.toSorted()).toEqual(expected)
+      expect((await recordsOfDataSet(host.api, dataSetId)).map((item) => item.id)).toEqual(expected)
+      expect(run.metrics.recordSummary).toMatchObject({
+        inputRecordCount: expected.length,
+        outputRecordCount: expected.length,
+      })
+    },
+  )
 
   test('canceled subscriptions and inactive prices are among them', async () => {
     const statuses = await valuesOf('subscriptions', 'status')

@@ -43,6 +43,9 @@ function checkMetrics(no: number, document: JsonObject, log: readonly DeliveredR
   if (status === 'failed' && !(errors as readonly JsonObject[]).some(({ message }) => String(message).length > 0)) {
     throw new HistoryFailure(`Run ${no} failed without saying why.`)
   }
+  const said = JSON.stringify(errors)
+  // A cursor or an object that is gone, or a request that Stripe does not understand.
+  if (/Stripe answered (400|404)/.test(said)) throw new HistoryFailure(`Run ${no} could not go on: ${said}`)
   const counts = metrics.recordSummary as Readonly<Record<string, number>>
   const deletes = log.filter(({ operation }) => operation === 'delete').length
   const { outputRecordCount = 0, createdRecordCount = 0, updatedRecordCount = 0, deletedRecordCount = 0 } = counts

@@ -5,7 +5,6 @@ import type { HistoryPlan } from './history-plan.ts'
 import { createHostLogger } from './host-logger.ts'
 import { Faults } from './model/faults.ts'
 import { ModelStripe } from './model/model-stripe.ts'
-import type { ModelObject } from './model/model-object.ts'
 import { Account } from './model/mutations.ts'
 import { World } from './model/world.ts'
 import { ProcessLife, type HostClock } from './process-life.ts'
@@ -71,7 +70,12 @@ export class Stage {
     const world = new World(new Rng(`${seed} world`), plan.world, trace)
     this.account = new Account(world, new Rng(`${seed} account`), plan)
     this.stripe = new ModelStripe(world, plan.server, new Rng(`${seed} server`))
-    this.stripe.onCursor = (object) => this.#loseCursor(object)
+    this.stripe.onCursor = (objects) =>
+      this.#loseCursor((at) => {
+        for (const object of objects) if (object.isThere(at)) this.account.remove(object, at)
+      })
+    this.stripe.onItemCursor = (subscription, itemIds) =>
+      this.#loseCursor((at) => this.account.removeItems(subscription, itemIds, at))
     this.network = {
       scheduler: this.scheduler,
       stripe: this.stripe,
@@ -138,12 +142,10 @@ export class Stage {
     await this.scheduler.settle()
   }
 
-  /** The object that the next page is to follow goes, like everything that changes: not any more at the end. */
-  #loseCursor(object: ModelObject): void {
-    const run = () => {
-      if (object.isThere(this.now)) this.account.remove(object, this.now)
-    }
-    if (!this.isPeaceful) this.scheduler.add({ at: this.now, label: 'cursor goes', owner: this.account, run })
+  /** What the next page is to follow goes, like everything that changes: not any more at the end. */
+  #loseCursor(lose: (at: number) => void): void {
+    if (this.isPeaceful) return
+    this.scheduler.add({ at: this.now, label: 'cursor goes', owner: this.account, run: () => lose(this.now) })
   }
 
   /** What the host calls an error of its own counts, unless the simulation made the store fail. */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { openMemory } from '../../src/store/sqlite/open-connections.ts'
 import { createSqliteStore, openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts'
 import type { DeliverResult, StoreScope } from '../../src/store/store.ts'
-import { StoreUnavailableError } from '../../src/store/store.ts'
+import { StoreUnavailableError } from '../../src/store/store-unavailable-error.ts'
 import { runStoreContractTests } from './store-contract.ts'
 
 const folders: string[] = []

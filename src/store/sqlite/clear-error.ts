@@ -1,5 +1,5 @@
-import type { StoreFault } from '../store.ts'
-import { StoreUnavailableError } from '../store.ts'
+import type { StoreFault } from '../store-unavailable-error.ts'
+import { StoreUnavailableError } from '../store-unavailable-error.ts'
 
 /** SQLite's primary result codes for what lies outside the statement: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
 const FAULTS: Readonly<Record<number, StoreFault>> = {

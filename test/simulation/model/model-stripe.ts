@@ -17,7 +17,7 @@ export interface ServerRules {
   readonly deletedPrices: 'stub' | 'unknown'
   /** What a list answers to a cursor that is gone. */
   readonly goneCursorStatus: 400 | 404
-  /** How often the last object of a page is deleted right after it, when it can be, 0 to 1. */
+  /** How often the objects that the next page is to follow go right after a page, when they can, 0 to 1. */
   readonly cursorLossRate: number
 }
 
@@ -32,8 +32,10 @@ export class ModelStripe {
   readonly #texts = new WeakMap<JsonObject, string>()
   /** Requests whose cursor was gone. */
   goneCursors = 0
-  /** Told of the last object of a page that goes on. */
-  onCursor: (object: ModelObject) => void = () => {}
+  /** Told of the last object of a page that goes on, or of all of its objects. */
+  onCursor: (objects: readonly ModelObject[]) => void = () => {}
+  /** As `onCursor`, for the items of a subscription. */
+  onItemCursor: (subscription: ModelObject, itemIds: readonly string[]) => void = () => {}
 
   constructor(world: World, rules: ServerRules, rng: Rng) {
     this.world = world
@@ -67,9 +69,10 @@ export class ModelStripe {
     if ('status' in query) return query
     const matches = this.world.list(kind).filter((object) => object.isListed(now) && isAsked(object, query, now))
     return this.#page(
-      matches.map((object) => ({ id: object.id, text: () => this.#render(object, now), object })),
+      matches.map((object) => ({ id: object.id, text: () => this.#render(object, now) })),
       query,
       `/v1/${kind}`,
+      (ids) => this.onCursor(ids.map((id) => this.world.find(id)!)),
     )
   }
 
@@ -83,10 +86,16 @@ export class ModelStripe {
       items.map((item) => ({ id: String(item.id), text: () => JSON.stringify(item) })),
       query,
       '/v1/subscription_items',
+      (ids) => this.onItemCursor(subscription, ids),
     )
   }
 
-  #page(entries: readonly Entry[], query: ListQuery, url: string): Answer {
+  #page(
+    entries: readonly Entry[],
+    query: ListQuery,
+    url: string,
+    loseCursor: (ids: readonly string[]) => void,
+  ): Answer {
     let start = 0
     if (query.startingAfter !== null) {
       start = entries.findIndex(({ id }) => id === query.startingAfter) + 1
@@ -100,8 +109,9 @@ export class ModelStripe {
     const page = entries.slice(start, start + size)
     const data = page.map(({ text }) => text()).join(',')
     const hasMore = start + page.length < entries.length
-    const last = page.at(-1)?.object
-    if (hasMore && last && this.#rng.chance(this.#rules.cursorLossRate)) this.onCursor(last)
+    if (hasMore && this.#rng.chance(this.#rules.cursorLossRate)) {
+      loseCursor(page.slice(this.#rng.chance(0.5) ? 0 : -1).map(({ id }) => id))
+    }
     return jsonAnswer(200, `{"object":"list","data":[${data}],"has_more":${hasMore},"url":"${url}"}`)
   }
 
@@ -126,7 +136,6 @@ export class ModelStripe {
 interface Entry {
   readonly id: string
   readonly text: () => string
-  readonly object?: ModelObject
 }
 
 interface ListQuery {

@@ -45,6 +45,12 @@ export class Account {
     else if (object.kind === 'prices') deletePrice(this, object, at)
   }
 
+  removeItems(subscription: ModelObject, itemIds: readonly string[], at: number): void {
+    const items = itemsOf(subscription.at(at)).filter(({ id }) => !itemIds.includes(String(id)))
+    const changed = this.world.change(subscription, at, { items: itemList(subscription.id, items) })
+    this.world.announce('customer.subscription.updated', at, changed)
+  }
+
   get rules(): AccountRules {
     return this.#rules
   }
