@@ -161,7 +161,7 @@ describe('pages of a list that changes while it is read', () => {
         walk(`/${collection}${query({ ...parameters, limit: '3' })}`, api),
       ]).finally(() => stop.abort())
       const changes = await Promise.all(disturbers)
-      for (const done of changes) expect(done).toBeGreaterThan(5)
+      for (const done of changes) expect(done).toBeGreaterThan(1)
       for (const ids of walks) {
         expect(new Set(ids).size).toBe(ids.length)
         expect(ids.filter((id) => steady.includes(id)).toSorted()).toEqual(steady.toSorted())

@@ -83,6 +83,9 @@ function outcomeOf(response: Stripe.HttpClientResponse, whole: boolean): Request
   return { rateLimited: (Array.isArray(reason) ? reason[0] : reason) || 'lock_timeout' }
 }
 
+/** What these answers mean depends on their body; cut short, they are to be asked for again. */
+const EXPLAINED_BY_BODY: readonly number[] = [400, 402, 404]
+
 /**
  * The body as JSON. A proxy's error page is none, and the SDK would forget the status and the headers over it, so it is
  * replaced by an error object; an answer that should hold data must hold it.
@@ -90,7 +93,7 @@ function outcomeOf(response: Stripe.HttpClientResponse, whole: boolean): Request
 function bodyOf(response: Stripe.HttpClientResponse): Promise<unknown> {
   const body = inTime(response.toJSON() as Promise<unknown>)
   const status = response.getStatusCode()
-  if (status < 400) return body
+  if (status < 400 || EXPLAINED_BY_BODY.includes(status)) return body
   return body.catch(() => ({ error: { type: 'api_error', message: `HTTP ${status} with a body that is not JSON` } }))
 }
 
