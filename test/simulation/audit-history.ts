@@ -22,6 +22,7 @@ export async function auditHistory(stage: Stage, { damages, repair }: AuditPlan)
   const flow = stage.rng.pick(stage.flows)
   for (let time = 0; time < damages; time++) await damage(stage, flow)
   const expected = await driftOf(stage, flow)
+  stage.mayKill = true
   stage.mostKills = stage.kills + 1
   stage.armKill()
   const audit = await runAudit(stage, flow, repair)

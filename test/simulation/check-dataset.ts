@@ -1,10 +1,10 @@
 import type { JsonObject } from '../../src/json.ts'
 import { isSameJson } from '../../src/json.ts'
 import type { AuditFindingKind, CurrentRecord } from '../../src/store/store.ts'
-import { bodyOf, heldPriceVersion } from './check-versions.ts'
+import { bodyOf } from './check-versions.ts'
 import { HistoryFailure } from './history-failure.ts'
 import type { Kind, ModelObject } from './model/model-object.ts'
-import { embeddedPriceIds, itemsOf } from './model/mutations.ts'
+import { embeddedPriceIds } from './model/mutations.ts'
 import { shownAt } from './model/shown-state.ts'
 import type { World } from './model/world.ts'
 
@@ -27,7 +27,6 @@ export interface Difference {
 /** Throws `HistoryFailure` unless the dataset holds every object once and in its newest state, and nothing else. */
 export function checkDataSet(content: DataSetContent): void {
   for (const { kind, object, found } of differences(content)) {
-    if (kind === 'stale' && isStaleInPricesOnly(content, object, found!)) continue
     const truth = JSON.stringify(shownAt(content.world, object, content.now))
     const created = new Date(object.created * 1000).toISOString()
     const what = `${content.resource} ${object.id}, created ${created}, is ${kind} in the dataset`
@@ -62,21 +61,4 @@ export function differences({ world, now, resource, stored }: DataSetContent): r
 /** Prices that subscriptions show; one that was made inline is shown nowhere else. */
 function shownPrices(world: World, now: number): ReadonlySet<string> {
   return new Set(world.list('subscriptions').flatMap((subscription) => embeddedPriceIds(subscription.at(now))))
-}
-
-/** Nobody announces a subscription when a price in it changes; then it keeps the price as it was when it changed last. */
-function isStaleInPricesOnly({ world, now }: DataSetContent, object: ModelObject, found: JsonObject): boolean {
-  const truth = shownAt(world, object, now)
-  if (object.kind !== 'subscriptions' || !isSameJson(withPriceIds(found), withPriceIds(truth))) return false
-  const changedAt = object.versions.findLast((version) => version.at <= now)?.at ?? 0
-  return itemsOf(found).every((item) => {
-    const { versions } = world.find(String((item.price as JsonObject).id))!
-    const then = versions.findLastIndex((version) => version.at <= changedAt)
-    return heldPriceVersion(world, item, object.id) >= then
-  })
-}
-
-function withPriceIds(subscription: JsonObject): JsonObject {
-  const data = itemsOf(subscription).map((item) => ({ ...item, price: String((item.price as JsonObject).id) }))
-  return { ...subscription, items: { ...(subscription.items as JsonObject), data } }
 }

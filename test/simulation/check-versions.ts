@@ -33,7 +33,7 @@ function checkItems(world: World, object: ModelObject, index: number, body: Json
   for (const item of items) {
     const isKnown = later.flat().some(({ id, created }) => id === item.id && created === item.created)
     if (!isKnown) throw new HistoryFailure(`${what} holds item ${String(item.id)}, which was not there then.`)
-    heldPriceVersion(world, item, what)
+    checkHeldPrice(world, item, what)
   }
   const stays = (id: unknown) => later.every((state) => state.some((item) => item.id === id))
   const expected = later[0]!.map(({ id }) => id).filter(stays)
@@ -45,12 +45,10 @@ function checkItems(world: World, object: ModelObject, index: number, body: Json
   }
 }
 
-/** Which state of its price an item holds; throws when the price never had it. */
-export function heldPriceVersion(world: World, { id, price }: JsonObject, what: string): number {
+function checkHeldPrice(world: World, { id, price }: JsonObject, what: string): void {
   const held = price as JsonObject
-  const index = world.find(String(held.id))?.versions.findIndex(({ body }) => isSameJson(body, held)) ?? -1
-  if (index < 0) throw new HistoryFailure(`${what} holds in item ${String(id)} a price in a state that it never had.`)
-  return index
+  if (world.find(String(held.id))?.versions.some(({ body }) => isSameJson(body, held))) return
+  throw new HistoryFailure(`${what} holds in item ${String(id)} a price in a state that it never had.`)
 }
 
 interface Delivery {

@@ -261,6 +261,7 @@ class History {
   async #endInPeace(): Promise<void> {
     const stage = this.#stage
     stage.isPeaceful = true
+    stage.mayKill = false
     stage.disarm()
     stage.network.faults.end()
     stage.medium.faultRate = 0

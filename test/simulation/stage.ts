@@ -50,6 +50,7 @@ export class Stage {
   kills = 0
   killsBetweenCuts = 0
   mostKills: number
+  mayKill = true
   /** Nothing changes and nothing fails any more. */
   isPeaceful = false
   #life: ProcessLife | null = null
@@ -224,7 +225,7 @@ export class Stage {
   /** The host dies at some later step, when the plan says so. */
   armKill(): void {
     const { stepsPerKill } = this.plan
-    if (stepsPerKill === null || this.kills >= this.mostKills) return
+    if (!this.mayKill || stepsPerKill === null || this.kills >= this.mostKills) return
     this.after(Math.ceil(this.rng.exponential(stepsPerKill)), () => this.#die())
   }
 

@@ -48,13 +48,23 @@ export interface CutState {
 /** The cut to make for a reader that has nothing to read, or null when none is worth its requests. */
 export function chooseCut(state: CutState): Cut | null {
   if (state.pagesRead < PAGES_BEFORE_FIRST_CUT) return null
-  return deeperCut(state) ?? halvingCut(state)
+  const cut = deeperCut(state) ?? halvingCut(state)
+  return cut !== null && isInside(cut) ? cut : null
+}
+
+/** True when both parts hold at least a second that is not read yet. */
+function isInside({ range: { created, edge }, at }: Cut): boolean {
+  return at > (created.from ?? 0) && at < (edge ?? 0)
 }
 
 /** Looks for the oldest object: cuts the range that is open below at a depth that grows by factors. */
 function deeperCut({ ranges, pagesRead, seen }: CutState): Cut | null {
-  const open = ranges.find((range) => range.isOpen && range.isDivisible)
-  if (seen === null || open === undefined || open.edge === null) return null
+  if (seen === null) return null
+  // A range that begins above everything seen is another pass, of which nothing is known yet.
+  const open = ranges.find(
+    ({ isOpen, isDivisible, edge }) => isOpen && isDivisible && (edge ?? Infinity) <= seen.newest,
+  )
+  if (open === undefined || open.edge === null) return null
   const looks = ranges.filter((range) => range.pages === 0 && (open.edge ?? 0) <= seen.oldest).length
   if (open.pages === 0 && looks >= (pagesRead < PAGES_BEFORE_SECOND_LOOK ? 1 : 2)) return null
   const depth = seen.newest - open.edge + 1

@@ -1,6 +1,7 @@
 import { FlowServiceError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import { FatalSourceError, type Source } from '../../plugins/plugin.ts'
+import { StoreUnavailableError } from '../../store/store-unavailable-error.ts'
 import type { RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import { MissingPartError } from '../missing-part-error.ts'
@@ -74,6 +75,8 @@ export class RunExecution {
       await this.#promote(parts, copied)
     } catch (error) {
       if (error instanceof Stopped) return
+      // The run waits for the store: it is taken up again from its checkpoint.
+      if (error instanceof StoreUnavailableError) throw error
       await this.#fail(error)
     } finally {
       options.board?.end(run.no)

@@ -242,6 +242,12 @@ const changePrice: Change = (account, price, at) => {
   else world.announce('price.updated', at, world.change(price, at, {}))
 }
 
+/** What changes is a price that the subscription holds, and nobody announces the subscription. */
+const changeHeldPrice: Change = (account, subscription, at) => {
+  const ids = embeddedPriceIds(subscription.at(at))
+  if (ids.length > 0) changePrice(account, account.world.find(account.rng.pick(ids))!, at)
+}
+
 const CHANGES: Readonly<Record<ResourceKind, Change>> = {
   charges: (account, object, at) => {
     const change = account.rng.weighted<Change>([
@@ -253,8 +259,9 @@ const CHANGES: Readonly<Record<ResourceKind, Change>> = {
   },
   subscriptions: (account, object, at) => {
     if (object.at(at).status === 'canceled') return
-    const { rng, world } = account
+    const { rng, world, rules } = account
     const change = rng.weighted<Change>([
+      [rules.changesHeldPrices ? 2 : 0, changeHeldPrice],
       [3, updateAs('customer.subscription.updated')],
       [4, changeItems],
       [1, updateAs('customer.subscription.paused', () => ({ status: 'paused' }))],
