@@ -198,5 +198,5 @@ function percentile(values: readonly number[], percent: number): number {
 /** Milliseconds, of the whole life of the process. */
 async function eventLoopLag(host: BenchHost): Promise<number> {
   const { data } = await host.api.get('/metrics')
-  return Number(/nodejs_eventloop_lag_p99_seconds (\S+)/.exec(String(data))?.[1]) * 1000
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(String(data))?.[1]) * 1000
 }

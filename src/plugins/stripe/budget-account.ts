@@ -40,7 +40,7 @@ export interface BudgetLease {
 export type RequestOutcome = 'answered' | 'failed' | { readonly rateLimited: string }
 
 /** Requests that may wait for others at a server that answers one after the other. */
-const CROWD = 6
+const CROWD = 4
 
 /** What an account may use; integers of at least 1. */
 export interface AccountLimits {
