@@ -2,9 +2,9 @@ const WEIGHT = 0.2
 /** What was once the quickest answer is slowly forgotten. */
 const LEAST_GROWS = 1.002
 /** Answers within so many mean deviations of the mean are ordinary. */
-const ORDINARY_DEVIATIONS = 3
+const ORDINARY_DEVIATIONS = 2
 /** What takes much longer than usual was slow to answer rather than late to arrive. */
-const MOST_LATE_MS = 80
+const MOST_LATE_MS = 250
 /** The first requests open connections, and the first answers do not tell yet what is usual. */
 const FIRST_ANSWERS = 20
 const FIRST_LATE_MS = 75
