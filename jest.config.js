@@ -11,4 +11,6 @@ export default {
     ],
   },
   testTimeout: 20000,
+  // Most suites wait for processes and pauses rather than for a processor.
+  maxWorkers: '100%',
 }
