@@ -175,6 +175,8 @@ export interface Change {
 export interface ReadObjectRequest {
   readonly resourcePath: string
   readonly id: string
+  /** As for a page. */
+  readonly onSent?: () => void
   readonly signal: AbortSignal
 }
 
@@ -195,6 +197,11 @@ export interface ReadPageRequest {
   readonly cursor: Cursor | null
   /** At most this many records, 1..100. */
   readonly limit: number
+  /**
+   * To be called when the first request for it is really sent, which may be long after it was asked for: a version is dated
+   * by that moment.
+   */
+  readonly onSent?: () => void
   readonly signal: AbortSignal
 }
 

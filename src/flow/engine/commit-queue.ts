@@ -15,6 +15,7 @@ export class CommitQueue<Page> {
   readonly #store: (pages: readonly Page[]) => Promise<void>
   readonly #queued: Waiting<Page>[] = []
   #storing = 0
+  #failure: { readonly error: unknown } | null = null
 
   /** `store` stores pages in one transaction; when it rejects, none of them is stored. */
   constructor(store: (pages: readonly Page[]) => Promise<void>) {
@@ -28,6 +29,7 @@ export class CommitQueue<Page> {
 
   /** Resolves when the page is stored. Rejects when it is not going to be. */
   add(page: Page): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure.error)
     const stored = new Promise<void>((resolve, reject) => this.#queued.push({ page, resolve, reject }))
     void this.#work()
     return stored
@@ -42,7 +44,9 @@ export class CommitQueue<Page> {
         await this.#store(group.map(({ page }) => page))
         for (const { resolve } of group) resolve()
       } catch (error) {
-        for (const { reject } of group) reject(error)
+        // What comes after a page that is not stored must not be stored either: it may say that the page is.
+        this.#failure = { error }
+        for (const { reject } of [...group, ...this.#queued.splice(0)]) reject(error)
       }
       this.#storing = 0
     }

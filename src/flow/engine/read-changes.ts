@@ -1,12 +1,13 @@
-import type { Change, ChangeFeedRules, ObjectReading, SourceRecord } from '../../plugins/plugin.ts'
+import type { Change, ChangeFeedRules, SourceRecord } from '../../plugins/plugin.ts'
 import type { RecordTarget, StoreScope } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
+import { allOver } from './all-over.ts'
 import type { ChangeProgress } from './change-position.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { observeRecords, withDeletions } from './observe-records.ts'
+import { NOTHING_OBSERVED, observeRecords, withDeletions } from './observe-records.ts'
 import type { PageCommitter } from './page-committer.ts'
 import { Stopped } from './patience.ts'
-import type { Observed, SourceReader } from './source-reader.ts'
+import type { SourceReader } from './source-reader.ts'
 
 export interface ReadObjectsOptions {
   readonly reader: SourceReader
@@ -110,18 +111,17 @@ export async function readAndCommit(
 ): Promise<void> {
   const { reader, committer, mapper, deletable } = options
   const readings = await reader.readObjects(ids)
-  const present: SourceRecord[] = []
-  const deleted: string[] = []
-  readings.forEach(({ value }, index) => {
-    if (value.state === 'present') present.push(value.record)
-    else if (value.state === 'deleted' || deletable) deleted.push(ids[index]!)
+  const present = readings.flatMap(({ value }) => (value.state === 'present' ? [value.record] : []))
+  const taken = new Set(await takenByFlow(options, present))
+  const stored = readings.map(({ value, observedAt }, index) => {
+    const records = value.state === 'present' && taken.has(value.record) ? [value.record] : []
+    const isDeleted = value.state === 'deleted' || (value.state === 'unknown' && deletable)
+    const observed = withDeletions(observeRecords(records, mapper), isDeleted ? [ids[index]!] : [])
+    return committer.commit({ observed, observedAt, advance: (checkpoint) => checkpoint })
   })
-  const records = await takenByFlow(options, present)
-  await committer.commit({
-    observed: withDeletions(observeRecords(records, mapper), deleted),
-    observedAt: earliest(readings),
-    advance,
-  })
+  // Comes after them, so that the checkpoint is never ahead of what is stored.
+  const advanced = committer.commit({ observed: NOTHING_OBSERVED, observedAt: 0, advance })
+  await allOver([...stored, advanced])
 }
 
 /** An object from before the flow's beginning is taken only when it is there already. */
@@ -134,9 +134,4 @@ async function takenByFlow(
   if (before.length === 0) return present
   const known = await records.observedSince(target, before, 0)
   return present.filter((record) => !isBefore(record) || (record.id !== null && known.has(record.id)))
-}
-
-/** Records stored together count as observed when the first of them was asked for. */
-function earliest(readings: readonly Observed<ObjectReading>[]): number {
-  return readings.reduce((first, { observedAt }) => Math.min(first, observedAt), Infinity)
 }

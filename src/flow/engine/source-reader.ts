@@ -51,8 +51,8 @@ export class SourceReader {
 
   async readPage(pass: string, window: CreatedWindow, cursor: Cursor | null): Promise<Observed<Page>> {
     const { source, resourcePath } = this.#options
-    const page = await this.#ask((signal) =>
-      source.readPage({ resourcePath, pass, window, cursor, limit: PAGE_SIZE, signal }),
+    const page = await this.#ask((signal, onSent) =>
+      source.readPage({ resourcePath, pass, window, cursor, limit: PAGE_SIZE, onSent, signal }),
     )
     return advancing(page, cursor, resourcePath)
   }
@@ -69,7 +69,7 @@ export class SourceReader {
   async readObject(id: string): Promise<Observed<ObjectReading>> {
     const { source, resourcePath } = this.#options
     if (!source.readObject) throw new Error(`The source of ${resourcePath} reads no single objects.`)
-    return this.#ask((signal) => source.readObject!({ resourcePath, id, signal }))
+    return this.#ask((signal, onSent) => source.readObject!({ resourcePath, id, onSent, signal }))
   }
 
   /** Reads the objects side by side, as many at once as the source can make use of; in the order of `ids`. */
@@ -93,13 +93,18 @@ export class SourceReader {
     return readings
   }
 
-  async #ask<T>(request: (signal: AbortSignal) => Promise<T>): Promise<Observed<T>> {
+  async #ask<T>(request: (signal: AbortSignal, onSent: () => void) => Promise<T>): Promise<Observed<T>> {
     const { observations, patience, stop } = this.#options
     for (let tries = 1; ; tries++) {
-      const observedAt = observations.observe()
+      const askedAt = observations.observe()
+      let sentAt: number | undefined
+      const onSent = () => {
+        sentAt ??= observations.observe()
+      }
       try {
         const deadlineMs = Math.max(SHORTEST_READ_MS, patience.leftMs)
-        return { value: await withDeadline(deadlineMs, stop, request), observedAt }
+        const value = await withDeadline(deadlineMs, stop, (signal) => request(signal, onSent))
+        return { value, observedAt: sentAt ?? askedAt }
       } catch (error) {
         if (stop.aborted) throw new Stopped()
         if (error instanceof RetriableSourceError) await patience.pause(tries, error, error.retryAfterMs)

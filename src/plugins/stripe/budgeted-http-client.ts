@@ -16,8 +16,14 @@ type SendArguments = Parameters<Stripe.HttpClient['makeRequest']>
 /** No answer takes longer, from sending to its headers and from these to its end. */
 const LONGEST_ANSWER_MS = 120_000
 
+/** On whose behalf a request is sent. */
+interface Asking {
+  readonly signal: AbortSignal
+  readonly onSent: (() => void) | undefined
+}
+
 /** Never aborts. */
-const NO_SIGNAL = new AbortController().signal
+const NOBODY: Asking = { signal: new AbortController().signal, onSent: undefined }
 
 /** The SDK sends a request again by itself when its error has one of these codes, whatever it was told about retries. */
 const RETRIED_BY_SDK: readonly unknown[] = ['ECONNRESET', 'EPIPE']
@@ -25,7 +31,7 @@ const RETRIED_BY_SDK: readonly unknown[] = ['ECONNRESET', 'EPIPE']
 /** Sends for the SDK, each request within the budget and until its answer has been read whole. */
 export class BudgetedHttpClient implements Stripe.HttpClient {
   readonly #options: BudgetedHttpClientOptions
-  readonly #signal = new AsyncLocalStorage<AbortSignal>()
+  readonly #asking = new AsyncLocalStorage<Asking>()
 
   constructor(options: BudgetedHttpClientOptions) {
     this.#options = options
@@ -36,16 +42,17 @@ export class BudgetedHttpClient implements Stripe.HttpClient {
   }
 
   /** Requests that `work` makes stop waiting for the budget when the signal aborts; the SDK has no way to hand it on. */
-  withSignal<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return this.#signal.run(signal, work)
+  withSignal<T>(signal: AbortSignal, work: () => Promise<T>, onSent?: () => void): Promise<T> {
+    return this.#asking.run({ signal, onSent }, work)
   }
 
   async makeRequest(...request: SendArguments): Promise<Stripe.HttpClientResponse> {
     const { budget, owner } = this.#options
     const [, , path, method] = request
-    const signal = this.#signal.getStore() ?? NO_SIGNAL
+    const { signal, onSent } = this.#asking.getStore() ?? NOBODY
     try {
       const lease = await budget.acquire({ operation: operationOf(method, path), owner, signal })
+      onSent?.()
       return await this.#send(request, lease)
     } catch (error) {
       throw unrepeated(error)

@@ -18,6 +18,8 @@ export interface StripeClient {
    * @param path - of the object's list, for example `/v1/charges`
    */
   retrieve(path: string, id: string, signal: AbortSignal): Promise<StripeObject | null>
+  /** The same client, which calls `onSent` whenever a request is really sent. */
+  telling(onSent: (() => void) | undefined): StripeClient
   /**
    * How many requests at once fill the account's budget for the list that this client read last, at the latency seen of
    * late, at least 1.
@@ -86,28 +88,30 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     httpClient: budgeted,
   })
   // rawRequest leaves decimals as the strings that Stripe sent; the typed methods make objects of them.
-  const get = (path: string, signal: AbortSignal): Promise<unknown> => {
+  const get = (path: string, signal: AbortSignal, onSent: (() => void) | undefined): Promise<unknown> => {
     signal.throwIfAborted()
-    const answer = budgeted.withSignal(signal, () => stripe.rawRequest('GET', path, undefined, { apiVersion }))
-    return orAborted(answer, signal)
+    const send = () => stripe.rawRequest('GET', path, undefined, { apiVersion })
+    return orAborted(budgeted.withSignal(signal, send, onSent), signal)
   }
   let listedLast: string | undefined
 
-  return {
+  const clientOf = (onSent: (() => void) | undefined): StripeClient => ({
+    telling: clientOf,
     async list(path, parameters, signal) {
       listedLast = path
-      return parseList(await get(withQuery(path, parameters), signal), path)
+      return parseList(await get(withQuery(path, parameters), signal, onSent), path)
     },
     async retrieve(path, id, signal) {
       try {
-        return parseObject(await get(`${path}/${encodeURIComponent(id)}`, signal), path)
+        return parseObject(await get(`${path}/${encodeURIComponent(id)}`, signal, onSent), path)
       } catch (error) {
         if (isUnknownId(error)) return null
         throw error
       }
     },
     parallelism: () => budget.parallelism(listedLast === undefined ? undefined : operationOf('GET', listedLast)),
-  }
+  })
+  return clientOf(undefined)
 }
 
 function withQuery(path: string, parameters: StripeParameters): string {

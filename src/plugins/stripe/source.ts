@@ -52,7 +52,7 @@ export function createStripeSource({ client, key, apiVersion }: StripeSourceOpti
     async readPage(request) {
       const resource = resourceAt(request.resourcePath)
       const permission = passPermission(resource, request.pass)
-      return asking(permission, request.signal, readPage(client, resource, request))
+      return asking(permission, request.signal, readPage(client.telling(request.onSent), resource, request))
     },
     async readChanges(request) {
       const resource = resourceAt(request.resourcePath)
@@ -63,7 +63,7 @@ export function createStripeSource({ client, key, apiVersion }: StripeSourceOpti
     },
     async readObject(request) {
       const resource = resourceAt(request.resourcePath)
-      return asking(resource.permission, request.signal, readObject(client, resource, request))
+      return asking(resource.permission, request.signal, readObject(client.telling(request.onSent), resource, request))
     },
   }
 }
