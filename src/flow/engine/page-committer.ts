@@ -1,5 +1,5 @@
 import type { RecordTarget, StoreScope } from '../../store/store.ts'
-import { allOver } from './all-over.ts'
+import { allOver } from '../../all-over.ts'
 import { countDelivered, type Checkpoint } from './checkpoint.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { ObservationClock } from './observation-clock.ts'

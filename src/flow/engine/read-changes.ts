@@ -1,7 +1,7 @@
 import type { Change, ChangeFeedRules, SourceRecord } from '../../plugins/plugin.ts'
 import type { RecordTarget, StoreScope } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
-import { allOver } from './all-over.ts'
+import { allOver } from '../../all-over.ts'
 import type { ChangeProgress } from './change-position.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { NOTHING_OBSERVED, observeRecords, withDeletions } from './observe-records.ts'

@@ -1,3 +1,4 @@
+import { mapSideBySide } from '../../map-side-by-side.ts'
 import {
   FatalSourceError,
   RetriableSourceError,
@@ -73,24 +74,8 @@ export class SourceReader {
   }
 
   /** Reads the objects side by side, as many at once as the source can make use of; in the order of `ids`. */
-  async readObjects(ids: readonly string[]): Promise<Observed<ObjectReading>[]> {
-    const readings: Observed<ObjectReading>[] = []
-    let next = 0
-    let hasFailed = false
-    const readers = Array.from({ length: Math.min(this.parallelism, ids.length) }, async () => {
-      while (next < ids.length && !hasFailed) {
-        const index = next++
-        try {
-          readings[index] = await this.readObject(ids[index]!)
-        } catch (error) {
-          hasFailed = true
-          throw error
-        }
-      }
-    })
-    const outcomes = await Promise.allSettled(readers)
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-    return readings
+  readObjects(ids: readonly string[]): Promise<readonly Observed<ObjectReading>[]> {
+    return mapSideBySide(ids, this.parallelism, (id) => this.readObject(id))
   }
 
   async #ask<T>(request: (signal: AbortSignal, onSent: () => void) => Promise<T>): Promise<Observed<T>> {

@@ -4,7 +4,7 @@ import type { StripeClient, StripeObject } from './client.ts'
 import { createdOf } from './cursor.ts'
 import { isOutOfReach } from './errors.ts'
 import { listPage } from './list-page.ts'
-import { mapSideBySide } from './map-side-by-side.ts'
+import { mapSideBySide } from '../../map-side-by-side.ts'
 import { completeNestedLists } from './nested-lists.ts'
 import { STRIPE_RESOURCES, type EventRule, type ResourcePath, type StripeResource } from './resources.ts'
 

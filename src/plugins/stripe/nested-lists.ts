@@ -2,7 +2,7 @@ import { systemClock } from '../../clock.ts'
 import { isJsonObject } from '../../json.ts'
 import type { StripeClient, StripeObject } from './client.ts'
 import { isCursorGone, isRateLimited, retryAfterMsOf } from './errors.ts'
-import { mapSideBySide } from './map-side-by-side.ts'
+import { mapSideBySide } from '../../map-side-by-side.ts'
 import type { NestedList, StripeResource } from './resources.ts'
 
 /** The most that Stripe gives in one page. */

@@ -1,4 +1,5 @@
 import { CompiledQuery } from 'kysely'
+import { allOver } from '../../all-over.ts'
 import type { DeliverPagesRequest, DeliverRequest, DeliverResult, RecordTarget } from '../store.ts'
 import { chunksOf } from './chunks.ts'
 import { findEarlierDeliveries } from './earlier-deliveries.ts'
@@ -90,7 +91,7 @@ async function write(
     }),
   ]
   // All are over before the transaction can end.
-  for (const outcome of await Promise.allSettled(writes)) if (outcome.status === 'rejected') throw outcome.reason
+  await allOver(writes)
 }
 
 async function planWithoutRepeats(

@@ -1,6 +1,8 @@
+import { allOver } from './all-over.ts'
+
 /**
  * Applies `work` to all items, at most `atOnce` at a time. Resolves with the results in the order of the items; rejects
- * with the first failure, after which no more work is started.
+ * with the first failure, after which no more work is started, once what was started is over.
  */
 export async function mapSideBySide<T, R>(
   items: readonly T[],
@@ -20,6 +22,6 @@ export async function mapSideBySide<T, R>(
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, takeTurns))
+  await allOver(Array.from({ length: Math.min(atOnce, items.length) }, takeTurns))
   return results
 }
