@@ -2,6 +2,7 @@ import type { Caller } from '../caller.ts'
 import { FlowServiceError, notFound } from '../errors.ts'
 import type { NumberedFinding, StoredEntity, StoreScope } from '../store/store.ts'
 import type { FlowContext } from './context.ts'
+import { createdFields } from './created-fields.ts'
 import { NEW_AUDIT, type Audit } from './engine/audit-document.ts'
 import { loadFlowParts, tenantOf } from './engine/run-parts.ts'
 import { findEntity } from './entity.ts'
@@ -98,7 +99,7 @@ async function assertMendable(context: FlowContext, flow: StoredEntity<Flow>): P
 async function insertAudit(
   scope: StoreScope,
   { clock, newId }: Pick<FlowContext, 'clock' | 'newId'>,
-  { userId, clientId }: Caller,
+  by: Caller,
   flow: StoredEntity<Flow>,
   repair: boolean,
 ): Promise<Audit> {
@@ -106,16 +107,7 @@ async function insertAudit(
   const etag = createEtag(now)
   const tenant = tenantOf(flow)
   const audit: Audit = {
-    id: newId(),
-    createdAt: now,
-    updatedAt: now,
-    createdBy: userId,
-    updatedBy: userId,
-    createdClient: clientId,
-    updatedClient: clientId,
-    imsOrgId: tenant.orgId,
-    sandboxId: tenant.sandboxId,
-    sandboxName: tenant.sandboxName,
+    ...createdFields({ ...by, tenant }, newId(), now),
     etag,
     flowId: flow.id,
     repair,

@@ -56,22 +56,6 @@ export function flowSpecFields(body: JsonObject): SpecFields {
   )
 }
 
-/** What a new spec says of its maker. */
-export function createdFields({ tenant, userId, clientId }: Caller, id: string, now: number) {
-  return {
-    id,
-    createdAt: now,
-    updatedAt: now,
-    createdBy: userId,
-    updatedBy: userId,
-    createdClient: clientId,
-    updatedClient: clientId,
-    sandboxId: tenant.sandboxId,
-    sandboxName: tenant.sandboxName,
-    imsOrgId: tenant.orgId,
-  }
-}
-
 export function updatedFields({ userId, clientId }: Caller, now: number) {
   return { updatedAt: now, updatedBy: userId, updatedClient: clientId }
 }

@@ -5,6 +5,7 @@ import type { EntityDocument, EntityKind, StoredEntity, StoreScope } from '../st
 import type { Faults } from '../request-body.ts'
 import { readMember, readObject, readText, typeName } from '../request-body.ts'
 import type { FlowContext } from './context.ts'
+import { createdFields } from './created-fields.ts'
 import { createEtag, versionMismatch } from './etag.ts'
 import type { SpecDocument } from './spec-registry.ts'
 import type { CommonFields, SpecReference } from './types.ts'
@@ -50,20 +51,8 @@ export async function insertEntity(
 ): Promise<Written & { readonly no: number }> {
   const now = clock.now()
   const etag = createEtag(now)
-  const { tenant, userId, clientId } = caller
-  const common = {
-    id,
-    createdAt: now,
-    updatedAt: now,
-    createdBy: userId,
-    updatedBy: userId,
-    createdClient: clientId,
-    updatedClient: clientId,
-    imsOrgId: tenant.orgId,
-    sandboxId: tenant.sandboxId,
-    sandboxName: tenant.sandboxName,
-  }
-  const document = { ...common, ...fields, version: etag, etag }
+  const { tenant } = caller
+  const document = { ...createdFields(caller, id, now), ...fields, version: etag, etag }
   const no = await scope.entities.insert({ kind, tenant, etag, document, ...extras })
   return { no, id, etag, document }
 }

@@ -2,6 +2,7 @@ import type { Caller } from '../../caller.ts'
 import type { JsonObject } from '../../json.ts'
 import type { StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
+import { createdFields } from '../created-fields.ts'
 import { createEtag } from '../etag.ts'
 import type { Flow, Run } from '../types.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -30,16 +31,7 @@ export async function insertRun(
   const tenant = tenantOf(flow)
   const id = newId()
   const run: Run = {
-    id,
-    createdAt: now,
-    updatedAt: now,
-    createdBy: by.userId,
-    updatedBy: by.userId,
-    createdClient: by.clientId,
-    updatedClient: by.clientId,
-    imsOrgId: tenant.orgId,
-    sandboxId: tenant.sandboxId,
-    sandboxName: tenant.sandboxName,
+    ...createdFields({ ...by, tenant }, id, now),
     etag,
     eTag: etag,
     flowId: flow.id,
