@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import { systemClock } from '../../clock.ts'
 import { AuditCommandError } from './audit-command-error.ts'
 import { EXIT_CODES, type AuditOptions } from './command.ts'
 import { findCredentials } from './credentials.ts'
@@ -108,7 +109,7 @@ async function followRepair(api: HostApi, { repairRunId }: Audit): Promise<boole
 
 /** Asks until there is an answer; a host that starts anew meanwhile is waited for. */
 async function poll<Answer>(ask: () => Promise<Answer | null>): Promise<Answer> {
-  for (let lastSeen = Date.now(); ; await pause(POLL_MS)) {
+  for (let lastSeen = Date.now(); ; await systemClock.sleep(POLL_MS)) {
     try {
       const answer = await ask()
       if (answer !== null) return answer
@@ -125,8 +126,4 @@ function isEnded(status: Audit['status']): boolean {
 
 function messagesOf(errors: Audit['errors']): string {
   return errors.map(({ message }) => message).join(' ')
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

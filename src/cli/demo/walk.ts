@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import { systemClock } from '../../clock.ts'
 import { DemoError, expectEqual, type Transcript } from './transcript.ts'
 
 const FLOW = '/data/foundation/flowservice'
@@ -151,7 +152,7 @@ export async function walk(transcript: Transcript, { accessToken, chargeCount, p
 async function followRun(transcript: Transcript, flowId: string, total: number): Promise<string> {
   const path = `${FLOW}/runs?property=flowId==${flowId}`
   let items: readonly Created[] = []
-  for (const deadline = Date.now() + 10_000; items.length === 0 && Date.now() < deadline; await pause(50)) {
+  for (const deadline = Date.now() + 10_000; items.length === 0 && Date.now() < deadline; await systemClock.sleep(50)) {
     items = (await transcript.quietly<Items<Run>>({ method: 'GET', path })).items
   }
   const runId = items[0]?.id
@@ -173,7 +174,7 @@ async function followRun(transcript: Transcript, flowId: string, total: number):
 }
 
 async function untilEnded(transcript: Transcript, runId: string, onCount: (count: number) => void) {
-  for (const deadline = Date.now() + LONGEST_RUN_MS; Date.now() < deadline; await pause(100)) {
+  for (const deadline = Date.now() + LONGEST_RUN_MS; Date.now() < deadline; await systemClock.sleep(100)) {
     const { items } = await transcript.quietly<Items<Run>>({ method: 'GET', path: `${FLOW}/runs/${runId}` })
     const [run] = items
     if (run === undefined) throw new DemoError(`The run ${runId} has no answer.`)
@@ -196,8 +197,4 @@ async function readDataSet(transcript: Transcript, dataSetId: string): Promise<s
     path = page._links.next && `${CATALOG}${page._links.next.href}`
   }
   return ids
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
