@@ -52,10 +52,14 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
       const budget = budgets.of(key)
       const clientOptions = { apiBase, key, budget, owner, observer, httpClient }
       const client = createStripeClient({ ...clientOptions, apiVersion })
-      const countingClient = createStripeClient({ ...clientOptions, apiVersion: COUNTING_API_VERSION })
-      const { perSecond: requestsPerSecond } = budget
-      const estimate = createStripeEstimator({ client, countingClient, key, requestsPerSecond })
-      return { ...createStripeSource({ client, key, apiVersion }), estimate }
+      return {
+        ...createStripeSource({ client, key, apiVersion }),
+        estimate(request) {
+          const countingClient = createStripeClient({ ...clientOptions, apiVersion: COUNTING_API_VERSION })
+          const { perSecond: requestsPerSecond } = budget
+          return createStripeEstimator({ client, countingClient, key, requestsPerSecond })(request)
+        },
+      }
     },
   }
 }
