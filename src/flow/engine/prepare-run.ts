@@ -77,19 +77,19 @@ export async function prepareRun(
 ): Promise<Checkpoint> {
   const { window } = checkpoint
   const progress = await scope.progress.get(parts.flow.no)
-  const continues = progress?.position !== undefined && progress.position !== null && window.start === progress.position
+  const continues = progress !== null && window.start === progress.position
   const beginning = flowBeginning(parts.schedule)
   const isFirst = window.start <= beginning
+  const endsNow = window.end >= checkpoint.startedAt
   const plan =
     progress !== null && feedMark !== null
       ? planChanges(parts, feedMark, progress, { isFirst, observations })
-      : { changes: null, relist: null, notes: [] }
-  if (isFirst && window.end >= checkpoint.startedAt && (await holdsObjects(scope, parts))) {
-    plan.relist = { ...newRelist(null, null), observedFrom: observations.observe() }
-  }
-  const due = window.end >= checkpoint.startedAt && plan.relist === null ? await dueObjects(scope, parts, now) : []
-  const newestCreated = progress?.newestCreated ?? null
-  return prepare(checkpoint, { ...plan, window, resource: parts.resource, beginning, continues, newestCreated, due })
+      : NO_CHANGES
+  const hasLeftovers = isFirst && endsNow && (await holdsObjects(scope, parts))
+  const relist = hasLeftovers ? newRelist(null, null, observations.observe()) : plan.relist
+  const due = endsNow && relist === null ? await dueObjects(scope, parts, now) : []
+  const lists = { window, resource: parts.resource, beginning, continues, due }
+  return prepare(checkpoint, { ...plan, ...lists, relist, newestCreated: progress?.newestCreated ?? null })
 }
 
 /** Earlier runs, perhaps ones that failed, have delivered what may be gone by now, and nobody has followed that. */
@@ -100,9 +100,11 @@ async function holdsObjects(scope: StoreScope, { target, resource }: RunParts): 
 
 interface ChangePlan {
   readonly changes: ChangeProgress | null
-  relist: Relist | null
+  readonly relist: Relist | null
   readonly notes: readonly string[]
 }
+
+const NO_CHANGES: ChangePlan = { changes: null, relist: null, notes: [] }
 
 /** Which changes to read, or why everything must be listed anew instead. */
 function planChanges(
@@ -112,9 +114,9 @@ function planChanges(
   { isFirst, observations }: { readonly isFirst: boolean; readonly observations: ObservationClock },
 ): ChangePlan {
   const feed = resource.changeFeed
-  if (feed === undefined) return { changes: null, relist: null, notes: [] }
+  if (feed === undefined) return NO_CHANGES
   const relistFor = (reason: string, changesMissedSince: number | null): Relist | null =>
-    isFirst ? null : { ...newRelist(reason, changesMissedSince), observedFrom: observations.observe() }
+    isFirst ? null : newRelist(reason, changesMissedSince, observations.observe())
   if ('refused' in feedMark) {
     const reason = `The source's changes cannot be read: ${feedMark.refused.message}`
     return { changes: null, relist: relistFor(reason, listedUpTo), notes: [reason] }
@@ -131,8 +133,8 @@ function planChanges(
 
 const HOLE = 'The source no longer has all changes since the last run.'
 
-function newRelist(reason: string | null, changesMissedSince: number | null): Omit<Relist, 'observedFrom'> {
-  return { reason, changesMissedSince, lookedAtUpTo: null, done: false }
+function newRelist(reason: string | null, changesMissedSince: number | null, observedFrom: number): Relist {
+  return { reason, changesMissedSince, observedFrom, lookedAtUpTo: null, done: false }
 }
 
 /**
@@ -154,7 +156,7 @@ export function relistAfterHole(
     newestCreated,
     changes: { ...changes, isCovered: true, done: true },
     // What this run has seen since its mark need not be listed again to count as seen.
-    relist: { ...newRelist(HOLE, takenAt), observedFrom: changes.mark.observedFrom },
+    relist: newRelist(HOLE, takenAt, changes.mark.observedFrom),
     due: [],
     notes,
   }

@@ -44,6 +44,7 @@ export interface ListProgress {
   readonly pagesLeft: number
 }
 
+/** Pages that are read and not stored yet. */
 const MOST_WAITING = 12
 
 /**
