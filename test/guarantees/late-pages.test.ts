@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import type { StripeObject } from '../../src/sandbox/index.ts'
-import { ANNOUNCED, NO_DRIFT, openAccount, pick, type Account, type Copy } from './support.ts'
+import { ANNOUNCED, isOpen, NO_DRIFT, openAccount, pick, setVersion, versionOf, type Account } from './support.ts'
 
 let account: Account
 
@@ -9,12 +8,7 @@ beforeEach(async () => {
 })
 afterEach(() => account.stop())
 
-const isOpen = ({ status }: StripeObject) => status !== 'canceled'
-const update = (id: string, version: string) =>
-  account.sandbox.apply({ type: 'update', id, params: { metadata: { version } } })
-
-const versionOf = async (copy: Copy, id: string) =>
-  ((await copy.record(id))?.metadata as { version?: string } | undefined)?.version
+const update = (id: string, version: string) => setVersion(account, id, version)
 
 describe.each(ANNOUNCED)('a page of %s that was answered before an update and arrives after it', (resource) => {
   test('does not overwrite what another flow has read since', async () => {

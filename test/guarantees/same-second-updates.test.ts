@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { StripeObject } from '../../src/sandbox/index.ts'
-import { ANNOUNCED, listed, NO_DRIFT, openAccount, pick, type Account, type Copy } from './support.ts'
+import {
+  ANNOUNCED,
+  isOpen,
+  listed,
+  NO_DRIFT,
+  openAccount,
+  pick,
+  setVersion,
+  versionOf,
+  type Account,
+} from './support.ts'
 
 let account: Account
 
@@ -11,12 +21,7 @@ beforeEach(async () => {
 })
 afterEach(() => account.stop())
 
-const isOpen = ({ status }: StripeObject) => status !== 'canceled'
-const update = (id: string, version: string) =>
-  account.sandbox.apply({ type: 'update', id, params: { metadata: { version } } })
-
-const versionOf = async (copy: Copy, id: string) =>
-  ((await copy.record(id))?.metadata as { version?: string } | undefined)?.version
+const update = (id: string, version: string) => setVersion(account, id, version)
 
 describe.each(ANNOUNCED)('two updates of one of the %s in one second', (resource) => {
   test('leave the last one when a run reads between them', async () => {

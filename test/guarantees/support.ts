@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { systemClock, type Clock } from '../../src/clock.ts'
 import { DEFAULT_API_VERSION } from '../../src/plugins/stripe/client.ts'
 import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
+import { RESOURCE_PATHS } from '../../src/plugins/stripe/resources.ts'
 import type {
   FaultMatch,
   ResourceName,
@@ -28,14 +29,7 @@ import { ACME, type TestApi } from '../support/test-host.ts'
 export const DAY = 86_400
 
 /** The six resources that a flow can read. */
-export const RESOURCES = [
-  'charges',
-  'subscriptions',
-  'refunds',
-  'balance_transactions',
-  'customers',
-  'prices',
-] as const satisfies readonly ResourceName[]
+export const RESOURCES = RESOURCE_PATHS satisfies readonly ResourceName[]
 export type Resource = (typeof RESOURCES)[number]
 
 /** Those whose changes Stripe announces. */
@@ -340,4 +334,16 @@ async function startHolder(): Promise<Holder> {
     },
   }
   return holder
+}
+
+/** Stripe refuses to change a subscription that has ended. */
+export const isOpen = ({ status }: StripeObject) => status !== 'canceled'
+
+/** Gives an object a version of the test's own, which `versionOf` finds again in a copy. */
+export function setVersion({ sandbox }: Account, id: string, version: string): void {
+  sandbox.apply({ type: 'update', id, params: { metadata: { version } } })
+}
+
+export async function versionOf(copy: Copy, id: string): Promise<string | undefined> {
+  return ((await copy.record(id))?.metadata as { version?: string } | undefined)?.version
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Action, StripeObject } from '../../src/sandbox/index.ts'
 import {
   ANNOUNCED,
+  isOpen,
   listed,
   NO_DRIFT,
   openAccount,
@@ -32,8 +33,6 @@ const isRenamed = (data: Readonly<Record<string, unknown>> | undefined) =>
   (data?.metadata as { renamed?: string } | undefined)?.renamed === 'yes'
 
 /** A canceled subscription cannot be updated any more. */
-const isOpen = ({ status }: StripeObject) => status !== 'canceled'
-
 describe.each(ANNOUNCED)('an update of one of the %s while they are listed for the first time', (resource) => {
   test('is in the dataset after the next run when the object had been read', async () => {
     const newest = pickListedFirst(account.sandbox, resource)
