@@ -1,5 +1,6 @@
 import type { Logger } from '../../logger.ts'
-import { FatalSourceError, type Source } from '../../plugins/plugin.ts'
+import type { Source } from '../../plugins/plugin.ts'
+import { StoreUnavailableError } from '../../store/store-unavailable-error.ts'
 import type { RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import { MissingPartError } from '../missing-part-error.ts'
@@ -10,14 +11,14 @@ import { AuditCommitter } from './audit-committer.ts'
 import type { Audit } from './audit-document.ts'
 import { AuditWriter } from './audit-writer.ts'
 import { compareUnlisted } from './compare-unlisted.ts'
+import { describeFailure, isForeseen } from './execution-failure.ts'
+import { createJobPatience } from './job-patience.ts'
 import { insertRun } from './insert-run.ts'
 import { PAGE_SIZE } from './live-range.ts'
-import { Patience, Stopped } from './patience.ts'
+import { type Patience, Stopped } from './patience.ts'
 import { newCheckpoint } from './plan-run.ts'
 import { readLists } from './read-lists.ts'
-import { COPY_FAILED, type RunErrors } from './run-document.ts'
 import type { RunEngineOptions, StopSignals } from './run-engine.ts'
-import { isForeseen } from './run-execution.ts'
 import { isStillJoined, loadFlowParts, type FlowParts } from './run-parts.ts'
 import { createOwnRunCheck } from './run-stages.ts'
 import { SourceReader } from './source-reader.ts'
@@ -42,21 +43,11 @@ export class AuditExecution {
   #left: number | null = null
 
   constructor(request: AuditExecutionRequest) {
-    const { context, options, stop, state, audit, flow } = request
+    const { context, state, audit, flow } = request
     const { store, clock } = context
-    const { giveUpMs, random = Math.random } = options
     this.#request = request
     this.#log = context.logger.child({ auditId: audit.id, flowId: flow.id })
-    this.#patience = new Patience({
-      clock,
-      giveUpMs,
-      random,
-      stop: stop.gentle,
-      onRetry: (retry) => {
-        this.#log.warn({ resourcePath: this.#resourcePath, ...retry }, 'retry')
-        options.observer?.retried(this.#resourcePath)
-      },
-    })
+    this.#patience = createJobPatience({ ...request, log: this.#log, resourcePath: () => this.#resourcePath })
     this.#writer = new AuditWriter({ store, clock, patience: this.#patience, state, audit })
   }
 
@@ -70,6 +61,8 @@ export class AuditExecution {
       await this.#end(parts, compared)
     } catch (error) {
       if (error instanceof Stopped) return
+      // The audit waits for the store, as a run does: it is taken up again from its checkpoint.
+      if (error instanceof StoreUnavailableError) throw error
       await this.#fail(error)
     }
   }
@@ -171,7 +164,7 @@ export class AuditExecution {
 
   /** Ends the audit as failed. What it has found stays. */
   async #fail(cause: unknown): Promise<void> {
-    const errors = describeFailure(cause)
+    const errors = describeFailure(cause, { job: 'audit', doing: 'Comparing with' })
     const fields = { resourcePath: this.#resourcePath, errors }
     if (isForeseen(cause)) this.#log.warn(fields, 'audit failed')
     else this.#log.error({ ...fields, err: cause }, 'audit failed')
@@ -188,12 +181,3 @@ export class AuditExecution {
 
 const NOTHING_TO_COMPARE = 'The flow has no successful run, so there is nothing to compare.'
 const NOT_MENDED = 'Nothing was mended: the flow was deleted or pointed at something else meanwhile.'
-
-function describeFailure(cause: unknown): RunErrors {
-  if (!isForeseen(cause)) return [{ code: COPY_FAILED, message: 'An internal error stopped the audit, see the log.' }]
-  const { message } = cause
-  return [
-    { code: COPY_FAILED, message: `Comparing with the source failed: ${message}` },
-    ...(cause instanceof FatalSourceError ? [{ code: cause.code ?? '1100-400', message }] : []),
-  ]
-}

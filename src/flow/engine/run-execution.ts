@@ -1,20 +1,19 @@
-import { FlowServiceError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
-import { FatalSourceError, type Source } from '../../plugins/plugin.ts'
+import type { Source } from '../../plugins/plugin.ts'
 import { StoreUnavailableError } from '../../store/store-unavailable-error.ts'
 import type { RunState, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
-import { MissingPartError } from '../missing-part-error.ts'
 import { openSource } from '../open-source.ts'
 import type { Flow, Run } from '../types.ts'
 import { parseChangePosition, positionAfter } from './change-position.ts'
 import { newest, parseCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { describeFailure, isForeseen } from './execution-failure.ts'
+import { createJobPatience } from './job-patience.ts'
 import { PageCommitter, type PageToCommit } from './page-committer.ts'
-import { GaveUpError, Patience, Stopped } from './patience.ts'
+import { type Patience, Stopped } from './patience.ts'
 import { newCheckpoint } from './plan-run.ts'
 import { prepareRun, takeMark, takesChanges } from './prepare-run.ts'
 import { promotionOutcome } from './promotion.ts'
-import { COPY_FAILED, type RunErrors } from './run-document.ts'
 import type { RunEngineOptions, StopSignals } from './run-engine.ts'
 import { isStillJoined, loadParts, type RunParts } from './run-parts.ts'
 import { RunProgressMeter } from './run-progress.ts'
@@ -43,23 +42,21 @@ export class RunExecution {
   #apiVersion: string | null = null
 
   constructor(request: RunExecutionRequest) {
-    const { context, options, stop, state, run, flow } = request
+    const { context, options, state, run, flow } = request
     const { store, clock } = context
-    const { giveUpMs, publicUrl, random = Math.random } = options
     this.#request = request
     this.#log = context.logger.child({ runId: run.id, flowId: flow.id })
     this.#meter = new RunProgressMeter(() => clock.now())
-    this.#patience = new Patience({
+    this.#patience = createJobPatience({ ...request, log: this.#log, resourcePath: () => this.#resourcePath })
+    this.#writer = new RunWriter({
+      store,
       clock,
-      giveUpMs,
-      random,
-      stop: stop.gentle,
-      onRetry: (retry) => {
-        this.#log.warn({ resourcePath: this.#resourcePath, ...retry }, 'retry')
-        options.observer?.retried(this.#resourcePath)
-      },
+      patience: this.#patience,
+      publicUrl: options.publicUrl,
+      state,
+      run,
+      flow,
     })
-    this.#writer = new RunWriter({ store, clock, patience: this.#patience, publicUrl, state, run, flow })
   }
 
   async execute(): Promise<void> {
@@ -190,7 +187,7 @@ export class RunExecution {
 
   /** Ends the run as failed. What it has stored stays; a re-trigger goes on from there. */
   async #fail(cause: unknown): Promise<void> {
-    const errors = describeFailure(cause)
+    const errors = describeFailure(cause, { job: 'run', doing: 'Copying from' })
     const fields = { resourcePath: this.#resourcePath, errors }
     if (isForeseen(cause)) this.#log.warn(fields, 'run failed')
     else this.#log.error({ ...fields, err: cause }, 'run failed')
@@ -236,20 +233,4 @@ async function advanceFlow(scope: StoreScope, parts: RunParts, checkpoint: Check
     newestCreated: newest(progress.newestCreated, newestCreated),
     changePosition: changes && changeFeed ? JSON.stringify(positionAfter(changes, known, changeFeed)) : leftAsItWas,
   })
-}
-
-const FORESEEN = [FatalSourceError, GaveUpError, MissingPartError, FlowServiceError]
-
-/** Faults that the message alone explains. */
-export function isForeseen(cause: unknown): cause is Error {
-  return FORESEEN.some((type) => cause instanceof type)
-}
-
-function describeFailure(cause: unknown): RunErrors {
-  if (!isForeseen(cause)) return [{ code: COPY_FAILED, message: 'An internal error stopped the run, see the log.' }]
-  const { message } = cause
-  return [
-    { code: COPY_FAILED, message: `Copying from the source failed: ${message}` },
-    ...(cause instanceof FatalSourceError ? [{ code: cause.code ?? '1100-400', message }] : []),
-  ]
 }

@@ -7,6 +7,7 @@ import type { Flow } from '../../../src/flow/types.ts'
 import { FatalSourceError, RetriableSourceError } from '../../../src/plugins/plugin.ts'
 import type { StoredEntity } from '../../../src/store/store.ts'
 import { createEngineFixture, TENANT, type EngineFixture } from '../../support/engine-fixture.ts'
+import { StoreUnavailableError } from '../../../src/store/store-unavailable-error.ts'
 import { scriptedObjects } from '../../support/scripted-source.ts'
 
 const CALLER = { tenant: TENANT, userId: 'user', clientId: 'client', requestId: 'request' }
@@ -123,6 +124,21 @@ describe('an audit', () => {
     expect(await read(id)).toMatchObject({ status: 'success', compared: 1000, extra: 3, stale: 2, missing: 0 })
     death.abort()
     await dead
+  })
+
+  test('waits for a store that cannot be read, and goes on where it was', async () => {
+    change(3, 2)
+    const id = await newAudit()
+    const { records } = fixture.store
+    const { notObservedSince } = records
+    const fault = new StoreUnavailableError('locked', 'locked')
+    Object.assign(records, { notObservedSince: () => Promise.reject(fault) })
+    await expect(execute(id)).rejects.toBe(fault)
+    expect(await read(id)).toMatchObject({ status: 'inProgress', compared: 997 })
+    Object.assign(records, { notObservedSince })
+    await execute(id)
+    expect(fixture.source.requests).toHaveLength(10)
+    expect(await read(id)).toMatchObject({ status: 'success', compared: 1000, extra: 3, stale: 2, missing: 0 })
   })
 
   test('waits for a source that does not answer, and gives up after the time of a run', async () => {

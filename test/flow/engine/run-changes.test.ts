@@ -4,6 +4,7 @@ import { createRunEngine } from '../../../src/flow/engine/run-engine.ts'
 import type { Flow, Run } from '../../../src/flow/types.ts'
 import type { JsonObject } from '../../../src/json.ts'
 import { FatalSourceError, type Change } from '../../../src/plugins/plugin.ts'
+import { StoreUnavailableError } from '../../../src/store/store-unavailable-error.ts'
 import type { StoredEntity } from '../../../src/store/store.ts'
 import { createEngineFixture, TENANT, type EngineFixture } from '../../support/engine-fixture.ts'
 import { scriptedObjects, type ScriptedObject } from '../../support/scripted-source.ts'
@@ -232,6 +233,23 @@ test('an object that a failed first run has delivered and that was deleted since
   expect(status).toBe('success')
   expect(delivered.filter(([, operation]) => operation === 'delete')).toEqual([[gone, 'delete', null]])
   expect(await dataSet()).toHaveLength(249)
+})
+
+test('a run waits for a store that cannot be read, and goes on where it was', async () => {
+  fixture.source.objects = scriptedObjects(250)
+  const { progress } = fixture.store
+  const { get } = progress
+  const fault = new StoreUnavailableError('locked', 'locked')
+  Object.assign(progress, { get: () => Promise.reject(fault) })
+  await expect(run()).rejects.toBe(fault)
+  Object.assign(progress, { get })
+  const [open] = await fixture.store.runs.openRuns(flow.no)
+  expect(open?.status).toBe('inProgress')
+  const never = new AbortController().signal
+  const engine = createRunEngine(fixture.context, { giveUpMs: 900_000, publicUrl: () => 'http://host' })
+  await engine.execute(open!, { gentle: never, immediate: never })
+  expect((await fixture.store.runs.get(open!.runNo))?.status).toBe('success')
+  expect(await dataSet()).toHaveLength(250)
 })
 
 describe('lists read side by side', () => {
