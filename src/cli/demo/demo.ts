@@ -10,8 +10,9 @@ import { createStripeSandbox } from '../../sandbox/stripe/sandbox.ts'
 import { createLogger } from '../logger.ts'
 import { stripePluginOf } from '../stripe-plugin.ts'
 import type { DemoOptions } from './command.ts'
+import type { DemoScenario, DemoSurroundings } from './scenario.ts'
+import { SCENARIOS } from './scenarios.ts'
 import { createTranscript, DemoError, type Credentials } from './transcript.ts'
-import { walk } from './walk.ts'
 
 const ACCESS_TOKEN = 'sk_test_sandbox'
 const CLIENT_ID = 'demo'
@@ -21,22 +22,28 @@ const ORG_ID = 'DEMO@AdobeOrg'
 const LATENCY_MS = 60
 
 /** Resolves to true when everything was as promised. Everything it made is removed at the end. */
-export async function demo({ once, charges, port }: DemoOptions): Promise<boolean> {
+export async function demo({ scenario: name, once, charges, port }: DemoOptions): Promise<boolean> {
   const dataDir = await mkdtemp(join(tmpdir(), 'stripe-flow-source-demo-'))
   const sandbox = await createStripeSandbox({ counts: { charges }, latencyMs: LATENCY_MS })
   const interrupted = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
   let host: Host | undefined
+  let surroundings: DemoSurroundings | undefined
   try {
-    const started = await startHost(sandbox.url, dataDir, port)
+    const scenario: DemoScenario = await SCENARIOS[name].load()
+    surroundings = await scenario.open?.()
+    const started = await startHost(
+      { STRIPE_API_BASE: sandbox.url, DATA_DIR: dataDir, ...surroundings?.settings },
+      port,
+    )
     host = started.host
     const { url, clientSecret } = started
     console.log(`Host            ${url}\nSandbox Stripe  ${sandbox.url}, ${charges} charges`)
     const credentials = await signIn(url, clientSecret)
-    const pay = () => sandbox.apply({ type: 'create', resource: 'charges' })[0]?.id ?? ''
-    const request = { accessToken: ACCESS_TOKEN, chargeCount: charges, pay }
-    const walked = walk(createTranscript(url, credentials), request)
+    const transcript = createTranscript(url, credentials)
+    const stage = { transcript, hostUrl: url, stripe: sandbox, accessToken: ACCESS_TOKEN, chargeCount: charges }
+    const walked = scenario.walk(stage)
     const finished = await Promise.race([walked.then(() => true), interrupted.then(() => false)])
     if (!finished) return false
     console.log(styleText('bold', '\nEverything is as promised.'))
@@ -51,18 +58,17 @@ export async function demo({ once, charges, port }: DemoOptions): Promise<boolea
     return false
   } finally {
     await host?.stop()
-    await sandbox.close()
+    await Promise.all([sandbox.close(), surroundings?.close()])
     await rm(dataDir, { recursive: true, force: true })
   }
 }
 
-async function startHost(stripeApiBase: string, dataDir: string, port: number) {
+async function startHost(settings: Readonly<Record<string, string>>, port: number) {
   const clientSecret = randomBytes(24).toString('base64url')
   const start = async (wanted: number) => {
     const config = loadConfig({
+      ...settings,
       PORT: String(wanted),
-      DATA_DIR: dataDir,
-      STRIPE_API_BASE: stripeApiBase,
       // The demo's own Stripe has no limits to respect.
       STRIPE_RATE_GLOBAL: '1000',
       STRIPE_RATE_ENDPOINT: '1000',

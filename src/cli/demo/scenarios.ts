@@ -1,0 +1,21 @@
+import type { DemoScenario } from './scenario.ts'
+
+interface ScenarioEntry {
+  /** One line for `--help`. */
+  readonly summary: string
+  readonly load: () => Promise<DemoScenario>
+}
+
+/** The demos by name, loaded when asked for. */
+export const SCENARIOS = {
+  records: {
+    summary: 'from an access token to paged records',
+    load: async () => (await import('./records.ts')).recordsScenario,
+  },
+} as const satisfies Record<string, ScenarioEntry>
+
+export type ScenarioName = keyof typeof SCENARIOS
+
+export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[]
+
+export const DEFAULT_SCENARIO: ScenarioName = 'records'
