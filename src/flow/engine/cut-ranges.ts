@@ -23,7 +23,7 @@ const FREE_WASTE = 0.5
 const FEW_RANGES = 4
 const LONG_LIST_PAGES = 20
 /** What is estimated beyond so many times the pages read counts for nothing: a single burst misleads. */
-const BELIEVED_PAGES = 12
+const BELIEVED_PAGES = 24
 /** Each look for the oldest object goes so many times deeper than what is known. */
 const DEEPER = 6
 /** Of a longer list, two looks for the oldest object go on at once. */
@@ -66,7 +66,7 @@ function deeperCut({ ranges, pagesRead, seen }: CutState): Cut | null {
   )
   if (open === undefined || open.edge === null) return null
   const looks = ranges.filter((range) => range.pages === 0 && (open.edge ?? 0) <= seen.oldest).length
-  if (open.pages === 0 && looks >= (pagesRead < PAGES_BEFORE_SECOND_LOOK ? 1 : 2)) return null
+  if (open.pages === 0 && looks >= (3)) return null
   const depth = seen.newest - open.edge + 1
   const at = open.edge - Math.ceil(depth * (DEEPER - 1))
   return open.secondsLeft > depth * DEEPER ? { range: open, at } : null

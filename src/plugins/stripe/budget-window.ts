@@ -12,6 +12,14 @@ const GUARD_NARROWS_MS_PER_SECOND = 1
 /** A refusal may be one request that came at a bad moment, so it costs little. */
 const AFTER_REFUSAL = 0.8
 const COMPACT_AT = 1024
+/**
+ * Once half of the window is used, requests keep this part of their even distance: what goes out in a bunch comes back in
+ * a bunch, and then processor and line wait for each other in turns.
+ */
+const PACE = 0.8
+/** A shorter pause cannot be kept; with longer ones the processor is idle anyway. */
+const LEAST_PAUSE_MS = 2
+const MOST_PAUSE_MS = 12
 
 /** A request as the windows see it. */
 export interface SentRequest {
@@ -41,6 +49,7 @@ export class SendWindow {
   #head = 0
   #guardMs = LEAST_GUARD_MS
   #guardSince = 0
+  #lastSentAt = -Infinity
 
   /** @param mostPerSecond - integer, at least 1 */
   constructor(mostPerSecond: number) {
@@ -56,13 +65,16 @@ export class SendWindow {
   waitMs(now: number): number {
     const windowMs = SECOND_MS + this.#guardAt(now)
     this.#forget(now, windowMs)
-    const excess = this.#sent.length - this.#head - this.#rate.at(now)
-    if (excess < 0) return 0
+    const used = this.#sent.length - this.#head
+    const rate = this.#rate.at(now)
+    const excess = used - rate
+    if (excess < 0) return used * 2 < rate ? 0 : this.#pauseMs(now, rate)
     const leaving = this.#sent[this.#head + excess]?.at ?? now
     return Math.min(leaving + windowMs - now, this.#rate.risesIn(now))
   }
 
   add(request: SentRequest): void {
+    this.#lastSentAt = request.sentAt
     this.#sent.push({ at: request.sentAt, request })
   }
 
@@ -71,6 +83,12 @@ export class SendWindow {
     if (!this.#rate.decrease(now, sentAt)) return
     this.#guardMs = Math.min(MOST_GUARD_MS, this.#guardAt(now) * GUARD_GROWTH)
     this.#guardSince = now
+  }
+
+  #pauseMs(now: number, rate: number): number {
+    const pauseMs = (SECOND_MS / rate) * PACE
+    if (pauseMs < LEAST_PAUSE_MS || pauseMs > MOST_PAUSE_MS) return 0
+    return Math.max(0, this.#lastSentAt + pauseMs - now)
   }
 
   #guardAt(now: number): number {

@@ -36,7 +36,12 @@ function acquire(budget: AccountBudget, { operation = CHARGES, owner = 'run', si
 }
 
 /** Asks so many times and says how many were granted without waiting. Each is over at once, with `outcome`. */
-async function grantedAtOnce(
+function grantedAtOnce(budget: AccountBudget, times: number, ask?: Ask, outcome?: RequestOutcome) {
+  return grantedWithin(0, budget, times, ask, outcome)
+}
+
+async function grantedWithin(
+  withinMs: number,
   budget: AccountBudget,
   times: number,
   ask: Ask = {},
@@ -54,6 +59,7 @@ async function grantedAtOnce(
     )
   }
   await time.settle()
+  await time.pass(withinMs)
   stop.abort()
   return granted
 }
@@ -198,7 +204,7 @@ describe('the limits', () => {
     ['a share of a changed limit', 'sk_test_x', { rateGlobal: 90, share: 0.5 }, 45],
   ])('of %s', async (_, key, options, perSecond) => {
     const budget = budgetOf(key, { rateEndpoint: 1000, concurrency: 1000, ...options })
-    expect(await grantedAtOnce(budget, 200)).toBe(perSecond)
+    expect(await grantedWithin(1000, budget, 200)).toBe(perSecond)
   })
 
   test.each([
@@ -212,8 +218,15 @@ describe('the limits', () => {
     ['a search, under a lower endpoint limit', 'GET /v1/prices/search', { rateEndpoint: 5 }, 5],
   ])('of %s', async (_, operation, options, perSecond) => {
     const budget = budgetOf(LIVE_KEY, options)
-    expect(await grantedAtOnce(budget, 200, { operation })).toBe(perSecond)
+    expect(await grantedWithin(1000, budget, 200, { operation })).toBe(perSecond)
     expect(await grantedAtOnce(budget, 200, { operation: 'GET /v1/other' })).toBeGreaterThan(0)
+  })
+
+  test('half of many requests a second go at once, the others keep a distance', async () => {
+    const budget = budgetOf(LIVE_KEY, { rateEndpoint: 100, concurrency: 1000 })
+    expect(await grantedAtOnce(budget, 200)).toBe(50)
+    expect(await grantedWithin(8, budget, 200)).toBe(1)
+    expect(await grantedWithin(80, budget, 200)).toBe(10)
   })
 
   test.each([0, -1, 1.01, NaN])('a share of %d is refused', (share) => {
