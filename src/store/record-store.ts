@@ -1,4 +1,5 @@
 /** Records: what runs delivered, and the newest version of every object. */
+import type { Observation } from './observation.ts'
 
 export const RECORD_OPERATIONS = ['upsert', 'delete'] as const
 export type RecordOperation = (typeof RECORD_OPERATIONS)[number]
@@ -38,16 +39,11 @@ export interface RefusedRecord {
   readonly reasons: string
 }
 
-export interface DeliverRequest {
+export interface DeliverRequest extends Observation {
   readonly target: RecordTarget
   readonly runNo: number
   /** The run's `lastSequence` before this page. */
   readonly lastSequence: number
-  /**
-   * When the request that read the page was sent, ms. An older observation never overwrites a newer one. Equal times mean
-   * one and the same request, so what differs is taken all the same, except that a deletion at that time stays.
-   */
-  readonly observedAt: number
   readonly records: readonly ObservedRecord[]
   /** Delivers also what seems unchanged: what is stored is known to be damaged. @defaultValue false */
   readonly force?: boolean
@@ -55,7 +51,7 @@ export interface DeliverRequest {
 
 /** Several pages of one run, in the order in which they are to be delivered. */
 export interface DeliverPagesRequest extends Pick<DeliverRequest, 'target' | 'runNo' | 'lastSequence' | 'force'> {
-  readonly pages: readonly Pick<DeliverRequest, 'observedAt' | 'records'>[]
+  readonly pages: readonly Pick<DeliverRequest, 'observedAt' | 'overlap' | 'records'>[]
 }
 
 export interface DeliverResult {
@@ -66,6 +62,11 @@ export interface DeliverResult {
   readonly skipped: number
   /** Delivered by this run already. */
   readonly repeated: number
+  /**
+   * Objects of which a request that was under way at the same time has stored another version. Nothing was done with them:
+   * they are to be read again.
+   */
+  readonly undecided: readonly string[]
   /** UTF-8 bytes of the bodies written. */
   readonly bytes: number
   readonly lastSequence: number

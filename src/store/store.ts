@@ -3,6 +3,7 @@ import type { JsonObject } from '../json.ts'
 import type { Comparison, ListPosition, ListQuery } from './query.ts'
 import type { RecordStore } from './record-store.ts'
 
+export type * from './observation.ts'
 export * from './record-store.ts'
 
 /**

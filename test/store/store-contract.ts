@@ -651,6 +651,7 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
           deleted: 0,
           skipped: 0,
           repeated: 0,
+          undecided: [],
           bytes: 15,
           lastSequence: 2,
         })
@@ -684,6 +685,7 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
           deleted: 0,
           skipped: 1,
           repeated: 0,
+          undecided: [],
           bytes: 0,
           lastSequence: 0,
         })
@@ -720,6 +722,39 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await current()).toEqual([['a', '1']])
       })
 
+      describe('that were read while another request was under way', () => {
+        const overlap = { answeredAt: 210, underWay: new Set([190]) }
+        const read = (record: ObservedRecord) => deliver({ runNo: 2, observedAt: 200, overlap, records: [record] })
+        const undecided = { created: 0, updated: 0, deleted: 0, skipped: 0, undecided: ['a'] }
+
+        test.each([
+          ['sent before it', 190],
+          ['sent after it, before its answer', 205],
+        ])('are undecided when one %s has stored something else', async (_, observedAt) => {
+          await deliver({ observedAt, records: [upsert('a', '1')] })
+          expect(await read(upsert('a', '2'))).toMatchObject(undecided)
+          expect(await read(remove('a'))).toMatchObject(undecided)
+          expect(await read(upsert('a', '1'))).toMatchObject({ skipped: 1, undecided: [] })
+          expect(await current()).toEqual([['a', '1']])
+        })
+
+        test('are undecided when one sent after it has left a tombstone', async () => {
+          await deliver({ observedAt: 100, records: [upsert('a', '1')] })
+          await deliver({ runNo: 3, observedAt: 205, records: [remove('a')] })
+          expect(await read(upsert('a', '1'))).toMatchObject(undecided)
+        })
+
+        test('are taken when that one was answered before', async () => {
+          await deliver({ observedAt: 189, records: [upsert('a', '1')] })
+          expect(await read(upsert('a', '2'))).toMatchObject({ updated: 1, undecided: [] })
+        })
+
+        test('are older when that one was sent after the answer', async () => {
+          await deliver({ observedAt: 211, records: [upsert('a', '1')] })
+          expect(await read(upsert('a', '2'))).toMatchObject({ skipped: 1, undecided: [] })
+        })
+      })
+
       test('are taken when two observations have the same time', async () => {
         await deliver({ records: [upsert('a', '1')] })
         expect((await deliver({ runNo: 2, records: [upsert('a', '2')] })).updated).toBe(1)
@@ -741,6 +776,7 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await deliver({ runNo: 2, lastSequence: 1, observedAt: 104, records: [remove('a')] })).toMatchObject({
           deleted: 0,
           repeated: 1,
+          undecided: [],
         })
         expect((await store.records.delivered(1, 0, 10)).map(({ objectId }) => objectId)).toEqual(['a', 'b'])
         expect(await current()).toEqual([
@@ -765,6 +801,7 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
           deleted: 1,
           skipped: 0,
           repeated: 0,
+          undecided: [],
           bytes: 0,
           lastSequence: 1,
         })
@@ -1019,6 +1056,7 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
           deleted: 0,
           skipped: 0,
           repeated: 0,
+          undecided: [],
           bytes: 0,
           lastSequence: 7,
         })

@@ -1,5 +1,5 @@
 import { FatalSourceError } from '../../plugins/plugin.ts'
-import type { RecordTarget, StoreScope } from '../../store/store.ts'
+import type { Observation, RecordTarget, StoreScope } from '../../store/store.ts'
 import { countCompared, type AuditCheckpoint } from './audit-checkpoint.ts'
 import type { AuditWriter } from './audit-writer.ts'
 import { CommitQueue } from './commit-queue.ts'
@@ -12,8 +12,7 @@ export interface PageToCompare {
   readonly observed: ObservedRecords
   /** Ids of objects that the source no longer has. */
   readonly gone?: readonly string[]
-  /** See `ObservationClock`. */
-  readonly observedAt: number
+  readonly observation: Observation
   /** The checkpoint after it but for the counts. */
   readonly advance: (checkpoint: AuditCheckpoint) => AuditCheckpoint
 }
@@ -73,12 +72,12 @@ export class AuditCommitter {
 
   async #compare(scope: StoreScope, page: PageToCompare, before: AuditCheckpoint): Promise<AuditCheckpoint> {
     const { auditNo, target } = this.#options
-    const { observed, gone = [], observedAt, advance } = page
+    const { observed, gone = [], observation, advance } = page
     const ids = new Set([...observed.records.flatMap(({ objectId }) => objectId ?? []), ...gone])
     const versions = await scope.records.versionsOf(target, [...ids])
     const stored = new Map(versions.map((version) => [version.objectId, version]))
-    const { findings, confirmed } = compareVersions({ records: observed.records, gone, observedAt }, stored)
-    await scope.records.confirm(target, confirmed, observedAt)
+    const { findings, confirmed } = compareVersions({ records: observed.records, gone, observation }, stored)
+    await scope.records.confirm(target, confirmed, observation.observedAt)
 
     const found = await scope.audits.found(auditNo, [...ids])
     const added = findings.filter(({ objectId }) => !found.has(objectId))

@@ -31,6 +31,8 @@ export interface Checkpoint {
   readonly relist: Relist | null
   /** Null unless the run mends what an audit found. */
   readonly repair: Repair | null
+  /** Objects that are to be read again: another flow read them at the same moment, and they differ. */
+  readonly undecided: readonly string[]
   /** Creation of the newest object seen, Unix seconds by the source's clock; null when none was. */
   readonly newestCreated: number | null
   /** What the reader of the run's metrics must know: what it could not read and what follows from it. */
@@ -110,12 +112,13 @@ export interface ReadCounts {
 
 /** The checkpoint after records were delivered. What the run delivered before is not counted again. */
 export function countDelivered(checkpoint: Checkpoint, read: ReadCounts, delivered: DeliverResult): Checkpoint {
-  const { counts } = checkpoint
+  const { counts, undecided } = checkpoint
   return {
     ...checkpoint,
     newestCreated: newest(checkpoint.newestCreated, read.newestCreated),
+    undecided: delivered.undecided.length === 0 ? undecided : [...new Set([...undecided, ...delivered.undecided])],
     counts: {
-      input: counts.input + read.recordCount - delivered.repeated,
+      input: counts.input + read.recordCount - delivered.repeated - delivered.undecided.length,
       created: counts.created + delivered.created,
       updated: counts.updated + delivered.updated,
       deleted: counts.deleted + delivered.deleted,
@@ -165,6 +168,7 @@ const LATER_MEMBERS = {
   changes: null,
   relist: null,
   repair: null,
+  undecided: [],
   newestCreated: null,
   notes: [],
 }

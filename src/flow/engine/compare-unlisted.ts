@@ -53,7 +53,8 @@ async function readAtSource(
   ids: readonly string[],
   observedFrom: number,
 ): Promise<Omit<PageToCompare, 'advance'>> {
-  if (reader === null) return { observed: observeRecords([], null), gone: ids, observedAt: observedFrom }
+  if (reader === null)
+    return { observed: observeRecords([], null), gone: ids, observation: { observedAt: observedFrom } }
   const present: SourceRecord[] = []
   const gone: string[] = []
   const readings = await reader.readObjects(ids)
@@ -61,6 +62,6 @@ async function readAtSource(
     if (value.state === 'present') present.push(value.record)
     else gone.push(ids[index]!)
   })
-  const observedAt = readings.reduce((first, reading) => Math.min(first, reading.observedAt), Infinity)
-  return { observed: observeRecords(present, null), gone, observedAt }
+  const observedAt = readings.reduce((first, { observation }) => Math.min(first, observation.observedAt), Infinity)
+  return { observed: observeRecords(present, null), gone, observation: { observedAt } }
 }

@@ -1,12 +1,12 @@
-import type { AuditFinding, AuditFindingKind, ObservedRecord, StoredVersion } from '../../store/store.ts'
+import { isOverlapping } from '../../store/observation.ts'
+import type { Observation, AuditFinding, AuditFindingKind, ObservedRecord, StoredVersion } from '../../store/store.ts'
 import { contentHashOf } from './observe-records.ts'
 
 export interface ReadTogether {
   readonly records: readonly ObservedRecord[]
   /** Ids of objects that the source no longer has. */
   readonly gone: readonly string[]
-  /** See `ObservationClock`. */
-  readonly observedAt: number
+  readonly observation: Observation
 }
 
 export interface Comparison {
@@ -18,7 +18,7 @@ export interface Comparison {
 
 /** Compares what was read at the source with the newest versions of the same objects in the dataset. */
 export function compareVersions(
-  { records, gone, observedAt }: ReadTogether,
+  { records, gone, observation }: ReadTogether,
   stored: ReadonlyMap<string, StoredVersion>,
 ): Comparison {
   const findings = new Map<string, AuditFinding>()
@@ -26,13 +26,13 @@ export function compareVersions(
   for (const { objectId, contentHash } of records) {
     if (objectId === null) continue
     const version = stored.get(objectId)
-    const kind = differenceOf(contentHash, version, observedAt)
+    const kind = differenceOf(contentHash, version, observation)
     if (kind !== null) findings.set(objectId, { kind, objectId })
-    else if (version && version.observedAt < observedAt) confirmed.push(objectId)
+    else if (version && isSurelyOlder(version, observation)) confirmed.push(objectId)
   }
   for (const objectId of gone) {
     const version = stored.get(objectId)
-    if (version && !version.deleted && version.observedAt < observedAt)
+    if (version && !version.deleted && isSurelyOlder(version, observation))
       findings.set(objectId, { kind: 'extra', objectId })
   }
   return { findings: [...findings.values()], confirmed }
@@ -42,13 +42,17 @@ export function compareVersions(
 function differenceOf(
   contentHash: string | null,
   version: StoredVersion | undefined,
-  observedAt: number,
+  observation: Observation,
 ): AuditFindingKind | null {
   if (version === undefined) return 'missing'
-  // Something newer than what was read can only be compared with itself.
-  const isNewer = version.observedAt > observedAt
+  // What may be newer than what was read can only be compared with itself.
+  const isNewer = !isSurelyOlder(version, observation)
   if (version.deleted) return isNewer ? null : 'missing'
   if (version.body === null) return 'missing'
   const expected = isNewer ? version.contentHash : contentHash
   return contentHashOf(version.body) === expected ? null : 'stale'
+}
+
+function isSurelyOlder({ observedAt }: StoredVersion, observation: Observation): boolean {
+  return observedAt < observation.observedAt && !isOverlapping(observation, observedAt)
 }

@@ -26,8 +26,8 @@ const LONG_LIST_PAGES = 20
 const BELIEVED_PAGES = 24
 /** Each look for the oldest object goes so many times deeper than what is known. */
 const DEEPER = 6
-/** Of a longer list, two looks for the oldest object go on at once. */
-const PAGES_BEFORE_SECOND_LOOK = 4
+/** So many looks for the oldest object go on at once. */
+const MOST_LOOKS = 3
 
 export interface Cut {
   readonly range: LiveRange
@@ -58,7 +58,7 @@ function isInside({ range: { created, edge }, at }: Cut): boolean {
 }
 
 /** Looks for the oldest object: cuts the range that is open below at a depth that grows by factors. */
-function deeperCut({ ranges, pagesRead, seen }: CutState): Cut | null {
+function deeperCut({ ranges, seen }: CutState): Cut | null {
   if (seen === null) return null
   // A range that begins above everything seen is another pass, of which nothing is known yet.
   const open = ranges.find(
@@ -66,7 +66,7 @@ function deeperCut({ ranges, pagesRead, seen }: CutState): Cut | null {
   )
   if (open === undefined || open.edge === null) return null
   const looks = ranges.filter((range) => range.pages === 0 && (open.edge ?? 0) <= seen.oldest).length
-  if (open.pages === 0 && looks >= (3)) return null
+  if (open.pages === 0 && looks >= MOST_LOOKS) return null
   const depth = seen.newest - open.edge + 1
   const at = open.edge - Math.ceil(depth * (DEEPER - 1))
   return open.secondsLeft > depth * DEEPER ? { range: open, at } : null

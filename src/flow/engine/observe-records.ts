@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { SourceRecord } from '../../plugins/plugin.ts'
-import type { ObservedRecord, RefusedRecord } from '../../store/store.ts'
+import type { Observation, ObservedRecord, RefusedRecord } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
 import { newest, type ReadCounts } from './checkpoint.ts'
 
@@ -10,6 +10,9 @@ export interface ObservedRecords {
   readonly refused: readonly Omit<RefusedRecord, 'number'>[]
   readonly counts: ReadCounts
 }
+
+/** Goes with `NOTHING_OBSERVED`. */
+export const NO_OBSERVATION: Observation = { observedAt: 0 }
 
 export const NOTHING_OBSERVED: ObservedRecords = {
   records: [],

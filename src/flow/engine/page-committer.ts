@@ -1,4 +1,4 @@
-import type { RecordTarget, StoreScope } from '../../store/store.ts'
+import type { Observation, RecordTarget, StoreScope } from '../../store/store.ts'
 import { allOver } from '../../all-over.ts'
 import { countDelivered, type Checkpoint } from './checkpoint.ts'
 import { CommitQueue } from './commit-queue.ts'
@@ -9,8 +9,7 @@ import type { RunWriter } from './run-writer.ts'
 /** Something read and how far the run has come with it; stored together or not at all. */
 export interface PageToCommit {
   readonly observed: ObservedRecords
-  /** See `ObservationClock`. */
-  readonly observedAt: number
+  readonly observation: Observation
   /** The checkpoint after it but for the counts. May be called more than once. */
   readonly advance: (checkpoint: Checkpoint) => Checkpoint
 }
@@ -65,7 +64,7 @@ export class PageCommitter {
         runNo,
         lastSequence: writer.state.lastSequence,
         force,
-        pages: pages.map(({ observedAt, observed }) => ({ observedAt, records: observed.records })),
+        pages: pages.map(({ observation, observed }) => ({ ...observation, records: observed.records })),
       })
       let checkpoint = this.#checkpoint
       for (const [index, { observed, advance }] of pages.entries()) {

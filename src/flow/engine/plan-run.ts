@@ -26,6 +26,7 @@ export function newCheckpoint({ sourceName, now, window, repair }: NewCheckpoint
     changes: null,
     relist: null,
     repair: repair ?? null,
+    undecided: [],
     newestCreated: null,
     notes: [],
     counts: NO_COUNTS,

@@ -4,7 +4,7 @@ import type { RowMapper } from '../row-mapper.ts'
 import { allOver } from '../../all-over.ts'
 import type { ChangeProgress } from './change-position.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { NOTHING_OBSERVED, observeRecords, withDeletions } from './observe-records.ts'
+import { NO_OBSERVATION, NOTHING_OBSERVED, observeRecords, withDeletions } from './observe-records.ts'
 import type { PageCommitter } from './page-committer.ts'
 import { Stopped } from './patience.ts'
 import type { SourceReader } from './source-reader.ts'
@@ -103,24 +103,29 @@ async function idsToRead(
   return ids.filter((id) => !seen.has(id))
 }
 
-/** Reads the objects and stores them with the checkpoint that `advance` makes. */
+/**
+ * Reads the objects and stores them, each with the checkpoint that `advanceBy` makes of it, and at the end with the one
+ * that `advance` makes.
+ */
 export async function readAndCommit(
   options: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'createdFrom'>>,
   ids: readonly string[],
   advance: (checkpoint: Checkpoint) => Checkpoint,
+  advanceBy: (checkpoint: Checkpoint, id: string) => Checkpoint = (checkpoint) => checkpoint,
 ): Promise<void> {
   const { reader, committer, mapper, deletable } = options
   const readings = await reader.readObjects(ids)
   const present = readings.flatMap(({ value }) => (value.state === 'present' ? [value.record] : []))
   const taken = new Set(await takenByFlow(options, present))
-  const stored = readings.map(({ value, observedAt }, index) => {
+  const stored = readings.map(({ value, observation }, index) => {
+    const id = ids[index]!
     const records = value.state === 'present' && taken.has(value.record) ? [value.record] : []
     const isDeleted = value.state === 'deleted' || (value.state === 'unknown' && deletable)
-    const observed = withDeletions(observeRecords(records, mapper), isDeleted ? [ids[index]!] : [])
-    return committer.commit({ observed, observedAt, advance: (checkpoint) => checkpoint })
+    const observed = withDeletions(observeRecords(records, mapper), isDeleted ? [id] : [])
+    return committer.commit({ observed, observation, advance: (checkpoint) => advanceBy(checkpoint, id) })
   })
   // Comes after them, so that the checkpoint is never ahead of what is stored.
-  const advanced = committer.commit({ observed: NOTHING_OBSERVED, observedAt: 0, advance })
+  const advanced = committer.commit({ observed: NOTHING_OBSERVED, observation: NO_OBSERVATION, advance })
   await allOver([...stored, advanced])
 }
 

@@ -1,9 +1,10 @@
 import { FatalSourceError, type Page, type SourceRecord, type SourceResource } from '../../plugins/plugin.ts'
+import type { Observation } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { chooseCut, type CutState } from './cut-ranges.ts'
 import { LiveRange } from './live-range.ts'
-import { NOTHING_OBSERVED, observeRecords, type ObservedRecords } from './observe-records.ts'
+import { NO_OBSERVATION, NOTHING_OBSERVED, observeRecords, type ObservedRecords } from './observe-records.ts'
 import { Stopped } from './patience.ts'
 import type { SourceReader } from './source-reader.ts'
 
@@ -13,8 +14,7 @@ export type ListCheckpoint = Pick<Checkpoint, 'planned' | 'ranges' | 'notes'>
 /** A page of a list, and what it makes of the checkpoint that is stored with it. */
 export interface ListedPage {
   readonly observed: ObservedRecords
-  /** See `ObservationClock`. */
-  readonly observedAt: number
+  readonly observation: Observation
   readonly advance: <C extends ListCheckpoint>(checkpoint: C) => C
 }
 
@@ -141,10 +141,10 @@ class ListReading {
 
   async #readAndStore(range: LiveRange): Promise<void> {
     const { committer } = this.#options
-    const { nextCursor, observed, observedAt, note } = await this.#observePage(range)
+    const { nextCursor, observed, observation, note } = await this.#observePage(range)
     await committer.commit({
       observed,
-      observedAt,
+      observation,
       advance: (checkpoint) => {
         const advanced = this.#advance(checkpoint, range, nextCursor)
         return note === null ? advanced : { ...advanced, notes: [...checkpoint.notes, note] }
@@ -164,11 +164,11 @@ class ListReading {
       const { records, nextCursor } = this.#within(range, page.value)
       range.arrived(records, nextCursor === null)
       this.#count(range, records)
-      return { nextCursor, observed: observeRecords(records, mapper), observedAt: page.observedAt, note: null }
+      return { nextCursor, observed: observeRecords(records, mapper), observation: page.observation, note: null }
     } catch (error) {
       if (!isRefusedPass(error, resource, range.pass)) throw error
       const note = `The list pass ${range.pass} was left out: ${error.message}`
-      return { nextCursor: null, observed: NOTHING_OBSERVED, observedAt: 0, note }
+      return { nextCursor: null, observed: NOTHING_OBSERVED, observation: NO_OBSERVATION, note }
     } finally {
       this.#onTheirWay -= 1
       this.#wake()

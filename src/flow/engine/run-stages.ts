@@ -8,6 +8,7 @@ import { relistAfterHole } from './prepare-run.ts'
 import { readChanges } from './read-changes.ts'
 import { readFindings } from './read-findings.ts'
 import { readLists, type ListProgress } from './read-lists.ts'
+import { readUndecided } from './read-undecided.ts'
 import { readUnlisted } from './read-unlisted.ts'
 import type { RunParts } from './run-parts.ts'
 import { flowBeginning } from './run-window.ts'
@@ -51,6 +52,7 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   await readUnlisted({ ...objects, isOwnRun: createOwnRunCheck(context, parts) })
   // What an audit calls extra is known to be gone.
   await readFindings({ ...objects, audits, deletable: true })
+  await readUndecided(objects)
 }
 
 /** Tells whether a run was over the same base connection, asking the store once for each run. */

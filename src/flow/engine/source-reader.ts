@@ -10,18 +10,18 @@ import {
   type Source,
 } from '../../plugins/plugin.ts'
 import { PAGE_SIZE } from './live-range.ts'
-import type { ObservationClock } from './observation-clock.ts'
+import type { Observation } from '../../store/store.ts'
+import type { ObservationClock, ObservingRequest } from './observation-clock.ts'
 import { Stopped, type Patience } from './patience.ts'
 import { DeadlineError, withDeadline } from './with-deadline.ts'
 
 /** However little patience is left, an answer gets this much time. */
 const SHORTEST_READ_MS = 5_000
 
-/** What was read, and when the request for it was sent. */
+/** What was read, and when. */
 export interface Observed<T> {
   readonly value: T
-  /** Milliseconds, see `ObservationClock`. */
-  readonly observedAt: number
+  readonly observation: Observation
 }
 
 export interface SourceReaderOptions {
@@ -81,22 +81,33 @@ export class SourceReader {
   async #ask<T>(request: (signal: AbortSignal, onSent: () => void) => Promise<T>): Promise<Observed<T>> {
     const { observations, patience, stop } = this.#options
     for (let tries = 1; ; tries++) {
-      const askedAt = observations.observe()
-      let sentAt: number | undefined
+      const asked = observations.send()
+      let sent: ObservingRequest | undefined
       const onSent = () => {
-        sentAt ??= observations.observe()
+        if (sent !== undefined) return
+        asked.abandon()
+        sent = observations.send()
       }
       try {
         const deadlineMs = Math.max(SHORTEST_READ_MS, patience.leftMs)
         const value = await withDeadline(deadlineMs, stop, (signal) => request(signal, onSent))
-        return { value, observedAt: sentAt ?? askedAt }
+        return { value, observation: this.#dated(sent ?? asked) }
       } catch (error) {
         if (stop.aborted) throw new Stopped()
         if (error instanceof RetriableSourceError) await patience.pause(tries, error, error.retryAfterMs)
         else if (error instanceof DeadlineError) await patience.pause(tries, error)
         else throw error
+      } finally {
+        asked.abandon()
+        sent?.abandon()
       }
     }
+  }
+
+  /** What cannot be read again by itself is as old as its request. */
+  #dated(request: ObservingRequest): Observation {
+    const observation = request.answered()
+    return this.#options.source.readObject ? observation : { observedAt: observation.observedAt }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import { isOverlapping } from '../observation.ts'
 import type { DeliverRequest, DeliverResult, ObservedRecord } from '../store.ts'
 import type { DeliveryTable, ObjectTable } from './tables.ts'
 
@@ -33,6 +34,7 @@ export function planPage(
   const objects: ObjectRow[] = []
   const replaced: StoredObject[] = []
   const confirmed: string[] = []
+  const undecided: string[] = []
   const counts = { created: 0, updated: 0, deleted: 0, skipped: 0, repeated: 0 }
   let bytes = 0
   let sequence = request.lastSequence
@@ -52,6 +54,10 @@ export function planPage(
       objects.push(objectRow(request, record, objectId!, recordSetNo, 0))
       continue
     }
+    if (outcome === 'undecided') {
+      undecided.push(objectId!)
+      continue
+    }
     counts[outcome] += 1
     if (outcome === 'skipped' || outcome === 'repeated') {
       if (known && isUnchanged(record, known) && request.observedAt > known.observed_at) confirmed.push(objectId!)
@@ -64,21 +70,23 @@ export function planPage(
     deliveries.push(deliveryRow(request, record, recordSetNo, sequence, isReplacing ? known : null))
     if (objectId !== null) objects.push(objectRow(request, record, objectId, recordSetNo, sequence))
   }
-  return { deliveries, objects, replaced, confirmed, result: { ...counts, bytes, lastSequence: sequence } }
+  return { deliveries, objects, replaced, confirmed, result: { ...counts, undecided, bytes, lastSequence: sequence } }
 }
 
-type Outcome = 'created' | 'updated' | 'deleted' | 'buried' | 'skipped' | 'repeated'
+type Outcome = 'created' | 'updated' | 'deleted' | 'buried' | 'skipped' | 'repeated' | 'undecided'
 
 function outcomeOf(
-  { runNo, observedAt, force = false }: DeliverRequest,
+  request: DeliverRequest,
   record: ObservedRecord,
   known: StoredObject | undefined,
   delivered: ReadonlySet<string>,
 ): Outcome {
+  const { runNo, observedAt, force = false } = request
   const isDeletion = record.operation === 'delete'
   if (!known) return isDeletion ? (record.objectId === null ? 'skipped' : 'buried') : 'created'
   // Sequence 0 is a tombstone that the run has left without delivering anything.
   if (known.run_no === runNo && known.sequence > 0) return 'repeated'
+  if (isOverlapping(request, known.observed_at) && !isUnchanged(record, known)) return 'undecided'
   if (observedAt < known.observed_at) return 'skipped'
   // At the same time the tombstone wins: only something newer brings an object back.
   if (known.deleted && (isDeletion || observedAt === known.observed_at)) return 'skipped'

@@ -3,7 +3,7 @@ import { compareVersions } from '../../../src/flow/engine/compare-versions.ts'
 import { contentHashOf } from '../../../src/flow/engine/observe-records.ts'
 import type { ObservedRecord, StoredVersion } from '../../../src/store/store.ts'
 
-const READ_AT = 200
+const READ_AT = { observedAt: 200, overlap: { answeredAt: 210, underWay: new Set([190]) } }
 
 const read = (body: string): ObservedRecord => ({
   objectId: 'a',
@@ -23,7 +23,7 @@ const stored = (body: string | null, changes: Partial<StoredVersion> = {}): Stor
 })
 
 function compare(record: ObservedRecord | null, version: StoredVersion | null) {
-  const together = { records: record ? [record] : [], gone: record ? [] : ['a'], observedAt: READ_AT }
+  const together = { records: record ? [record] : [], gone: record ? [] : ['a'], observation: READ_AT }
   return compareVersions(together, new Map(version === null ? [] : [['a', version]]))
 }
 
@@ -46,11 +46,18 @@ describe('an object at the source', () => {
       stored('new', { contentHash: 'damaged' }),
       { findings: [], confirmed: ['a'] },
     ],
-    ['that was deleted after it was read is fine', stored(null, { deleted: true, observedAt: 201 }), NOTHING],
-    ['that was stored anew after it was read is fine', stored('newer', { observedAt: 201 }), NOTHING],
+    ['that was deleted after it was read is fine', stored(null, { deleted: true, observedAt: 211 }), NOTHING],
+    ['that was stored anew after it was read is fine', stored('newer', { observedAt: 211 }), NOTHING],
+    ['of which a request under way before it saw another state is fine', stored('other', { observedAt: 190 }), NOTHING],
+    ['of which a request sent meanwhile saw another state is fine', stored('other', { observedAt: 205 }), NOTHING],
+    [
+      'of which a request answered before it saw another state is stale',
+      stored('x', { observedAt: 189 }),
+      found('stale'),
+    ],
     [
       'that was seen again after it was read, with a damaged body, is stale',
-      stored('x', { contentHash: 'y', observedAt: 201 }),
+      stored('x', { contentHash: 'y', observedAt: 211 }),
       found('stale'),
     ],
   ] as const)('%s', (_, version, expected) => {
@@ -59,7 +66,7 @@ describe('an object at the source', () => {
 
   test('that stands on a page twice is found once', () => {
     const records = [read('new'), read('new')]
-    expect(compareVersions({ records, gone: [], observedAt: READ_AT }, new Map()).findings).toHaveLength(1)
+    expect(compareVersions({ records, gone: [], observation: READ_AT }, new Map()).findings).toHaveLength(1)
   })
 })
 
@@ -68,7 +75,7 @@ describe('an object that is gone from the source', () => {
     ['and stored is extra', stored('old'), found('extra')],
     ['and not stored is fine', null, NOTHING],
     ['and deleted in the dataset is fine', stored(null, { deleted: true }), NOTHING],
-    ['and was stored anew since is fine', stored('new', { observedAt: 201 }), NOTHING],
+    ['and was stored anew since is fine', stored('new', { observedAt: 211 }), NOTHING],
   ] as const)('%s', (_, version, expected) => {
     expect(compare(null, version)).toEqual(expected)
   })

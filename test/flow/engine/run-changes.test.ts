@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { insertRun } from '../../../src/flow/engine/insert-run.ts'
-import { createRunEngine } from '../../../src/flow/engine/run-engine.ts'
+import { createRunEngine, type RunEngine } from '../../../src/flow/engine/run-engine.ts'
 import type { Flow, Run } from '../../../src/flow/types.ts'
 import type { JsonObject } from '../../../src/json.ts'
 import { FatalSourceError, type Change } from '../../../src/plugins/plugin.ts'
@@ -14,11 +14,13 @@ const DAY_MS = 86_400_000
 
 let fixture: EngineFixture
 let flow: StoredEntity<Flow>
+let engine: RunEngine
 let changeCount = 0
 
 beforeEach(async () => {
   fixture = await createEngineFixture({ hasFeed: true })
   flow = await fixture.createFlow('flow', { startTime: 1_700_000_000, frequency: 'once' })
+  engine = createRunEngine(fixture.context, { giveUpMs: 900_000, publicUrl: () => 'http://host', random: () => 1 })
   changeCount = 0
 })
 
@@ -51,13 +53,12 @@ function remove(id: string): void {
   change(id)
 }
 
-async function run(params: JsonObject = {}) {
+async function run(params: JsonObject = {}, of = flow) {
   const { store, context } = fixture
   const { id } = await store.transaction((scope) =>
-    insertRun(scope, context, { flow, params, notBefore: fixture.clock.time, by: BY }),
+    insertRun(scope, context, { flow: of, params, notBefore: fixture.clock.time, by: BY }),
   )
   const { no } = (await store.entities.get(TENANT, 'runs', id))!
-  const engine = createRunEngine(context, { giveUpMs: 900_000, publicUrl: () => 'http://host', random: () => 1 })
   const never = new AbortController().signal
   await engine.execute((await store.runs.get(no))!, { gentle: never, immediate: never })
   const document = (await store.entities.getByNo(no))?.document as Run
@@ -246,10 +247,44 @@ test('a run waits for a store that cannot be read, and goes on where it was', as
   const [open] = await fixture.store.runs.openRuns(flow.no)
   expect(open?.status).toBe('inProgress')
   const never = new AbortController().signal
-  const engine = createRunEngine(fixture.context, { giveUpMs: 900_000, publicUrl: () => 'http://host' })
   await engine.execute(open!, { gentle: never, immediate: never })
   expect((await fixture.store.runs.get(open!.runNo))?.status).toBe('success')
   expect(await dataSet()).toHaveLength(250)
+})
+
+describe('two flows that read one object at the same moment', () => {
+  /** The other flow's request for the list waits, at the source, for what `meanwhile` does. */
+  async function whileOtherReads(meanwhile: () => Promise<unknown>) {
+    const other = await fixture.createFlow('other', { startTime: 1_700_000_000, frequency: 'once' })
+    const { source } = fixture
+    let held: Promise<unknown> | undefined
+    source.onRead = async () => {
+      if (held !== undefined) return
+      held = meanwhile()
+      await held
+    }
+    return run({}, other)
+  }
+
+  beforeEach(() => {
+    fixture.source.objects = [{ id: 'a', created: 1_700_000_000, value: 1 }]
+  })
+
+  test('leave the newer state although the request that saw it was sent first', async () => {
+    const { delivered } = await whileOtherReads(async () => {
+      expect((await run()).delivered).toEqual([['a', 'upsert', 1]])
+      fixture.source.objects = [{ id: 'a', created: 1_700_000_000, value: 2 }]
+    })
+    expect(delivered).toEqual([['a', 'upsert', 2]])
+    expect(fixture.source.objectsRead).toEqual(['a'])
+    const [stored] = await fixture.store.records.current(fixture.dataSetNo, null, 1, false)
+    expect(valueOf(stored!.body)).toBe(2)
+  })
+
+  test('read it once more only when they saw different states', async () => {
+    expect((await whileOtherReads(run)).delivered).toEqual([])
+    expect(fixture.source.objectsRead).toEqual([])
+  })
 })
 
 describe('lists read side by side', () => {
