@@ -5,6 +5,7 @@ import { runHistory, type HistoryResult, type HistorySummary } from './history.t
 
 /*
  * npm run simulate -- --seeds 1..10000   lives histories through and says which break a promise
+ * npm run simulate -- --minutes 4        begins no further history after so long
  * npm run simulate -- --seed 4711        lives one through again and tells every step
  */
 
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     workers: { type: 'string', default: String(availableParallelism()) },
     'most-failures': { type: 'string', default: '20' },
+    minutes: { type: 'string', default: 'Infinity' },
     quiet: { type: 'boolean', default: false },
   },
 })
@@ -70,7 +72,9 @@ async function simulateAll(): Promise<void> {
     failed.push(seed)
     print(`seed ${seed} failed: ${failure.slice(0, 1500)}\n  npm run simulate -- --seed ${seed}`)
   }
-  const takeSeed = () => (next > last || failed.length >= Number(values['most-failures']) ? null : next++)
+  const isOver = () =>
+    next > last || failed.length >= Number(values['most-failures']) || seconds() > Number(values.minutes) * 60
+  const takeSeed = () => (isOver() ? null : next++)
   const take = (result: HistoryResult) => {
     histories += 1
     for (const name of COUNTED) total[name] = (total[name] ?? 0) + result[name]
@@ -92,6 +96,7 @@ async function simulateAll(): Promise<void> {
   await Promise.all(Array.from({ length: Math.max(1, Number(values.workers)) }, labour))
   clearInterval(progress)
   print(describeAll())
+  if (next <= last) print(`The seeds from ${next} on were left out.`)
   if (failed.length > 0) print(`failing seeds: ${failed.join(' ')}`)
   process.exitCode = failed.length === 0 ? 0 : 1
 }
