@@ -18,6 +18,8 @@ export interface ObservedRecord {
   readonly operation: RecordOperation
   /** JSON text of the source form; null on a delete. */
   readonly body: string | null
+  /** UTF-8 bytes of the body, if known. */
+  readonly bytes?: number
   /** Equal hashes mean equal bodies. */
   readonly contentHash: string | null
   /** JSON text of the row that the flow's mapping made of it; null without a mapping. */

@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto'
 import type { SourceRecord } from '../../plugins/plugin.ts'
 import type { Observation, ObservedRecord, RefusedRecord } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
 import { newest, type ReadCounts } from './checkpoint.ts'
+import { measureBody } from './measure-body.ts'
 
 export interface ObservedRecords {
   readonly records: readonly ObservedRecord[]
@@ -31,7 +31,8 @@ export function observeRecords(read: readonly SourceRecord[], mapper: RowMapper 
   let newestCreated: number | null = null
   for (const { id, record, createdAt = null, revisitAt = null } of read) {
     const body = JSON.stringify(record)
-    inputBytes += Buffer.byteLength(body)
+    const { contentHash, bytes } = measureBody(body)
+    inputBytes += bytes
     newestCreated = newest(newestCreated, createdAt)
     const row = mapper?.map(record)
     if (row?.ok === false) {
@@ -39,8 +40,7 @@ export function observeRecords(read: readonly SourceRecord[], mapper: RowMapper 
       continue
     }
     const mapped = row === undefined ? null : JSON.stringify(row.xdm)
-    const contentHash = contentHashOf(body)
-    records.push({ objectId: id, operation: 'upsert', body, contentHash, mapped, createdAt, revisitAt })
+    records.push({ objectId: id, operation: 'upsert', body, bytes, contentHash, mapped, createdAt, revisitAt })
   }
   const counts = { recordCount: read.length, failedCount: refused.length, inputBytes, newestCreated }
   return { records, refused, counts }
@@ -64,5 +64,5 @@ export function withDeletions(observed: ObservedRecords, ids: readonly string[])
 
 /** Equal for equal records in source form, of which `body` is the JSON text. */
 export function contentHashOf(body: string): string {
-  return hash('sha256', body, 'base64')
+  return measureBody(body).contentHash
 }

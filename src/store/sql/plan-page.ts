@@ -64,7 +64,7 @@ export function planPage(
       continue
     }
     sequence += 1
-    if (body !== null) bytes += Buffer.byteLength(body)
+    if (body !== null) bytes += record.bytes ?? Buffer.byteLength(body)
     const isReplacing = known !== undefined && known.sequence > 0
     if (isReplacing) replaced.push(known)
     deliveries.push(deliveryRow(request, record, recordSetNo, sequence, isReplacing ? known : null))
