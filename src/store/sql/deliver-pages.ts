@@ -116,7 +116,7 @@ async function selectObjects(
   const ids = new Set<string>()
   for (const { records } of pages) for (const { objectId } of records) if (objectId !== null) ids.add(objectId)
   const stored = new Map<string, StoredObject>()
-  for (const chunk of chunksOf([...ids])) {
+  await inChunks([...ids], async (chunk) => {
     const text = texts.get('select objects', chunk.length, (count) =>
       db
         .selectFrom('objects')
@@ -130,12 +130,12 @@ async function selectObjects(
       CompiledQuery.raw(text, [target.dataSetNo, recordSetNo, ...chunk]),
     )
     for (const row of rows) stored.set(row.object_id, row)
-  }
+  })
   return stored
 }
 
-async function insertDeliveries(db: Database, texts: QueryTexts, rows: readonly DeliveryRow[]): Promise<void> {
-  for (const chunk of chunksOf(rows)) {
+function insertDeliveries(db: Database, texts: QueryTexts, rows: readonly DeliveryRow[]): Promise<void> {
+  return inChunks(rows, async (chunk) => {
     const text = texts.get('insert deliveries', chunk.length, (count) =>
       db
         .insertInto('deliveries')
@@ -147,11 +147,11 @@ async function insertDeliveries(db: Database, texts: QueryTexts, rows: readonly 
         .compile(),
     )
     await db.executeQuery(CompiledQuery.raw(text, parametersOf(chunk, DELIVERY_COLUMNS)))
-  }
+  })
 }
 
-async function upsertObjects(db: Database, texts: QueryTexts, rows: readonly ObjectRow[]): Promise<void> {
-  for (const chunk of chunksOf(rows)) {
+function upsertObjects(db: Database, texts: QueryTexts, rows: readonly ObjectRow[]): Promise<void> {
+  return inChunks(rows, async (chunk) => {
     const text = texts.get('upsert objects', chunk.length, (count) =>
       db
         .insertInto('objects')
@@ -177,18 +177,23 @@ async function upsertObjects(db: Database, texts: QueryTexts, rows: readonly Obj
         .compile(),
     )
     await db.executeQuery(CompiledQuery.raw(text, parametersOf(chunk, OBJECT_COLUMNS)))
-  }
+  })
+}
+
+/** Sends the statements of all chunks together: they are carried out in order, and none waits for this thread. */
+async function inChunks<T>(rows: readonly T[], execute: (chunk: readonly T[]) => Promise<void>): Promise<void> {
+  await allOver(Array.from(chunksOf(rows), execute))
 }
 
 /** Notes the newer observation of unchanged objects, or a page read between the two could still overwrite them. */
-export async function touchObjects(
+export function touchObjects(
   db: Database,
   texts: QueryTexts,
   { target, observedAt }: Pick<DeliverRequest, 'target' | 'observedAt'>,
   recordSetNo: number,
   ids: readonly string[],
 ): Promise<void> {
-  for (const chunk of chunksOf(ids)) {
+  return inChunks(ids, async (chunk) => {
     const text = texts.get('touch objects', chunk.length, (count) =>
       db
         .updateTable('objects')
@@ -200,7 +205,7 @@ export async function touchObjects(
         .compile(),
     )
     await db.executeQuery(CompiledQuery.raw(text, [observedAt, target.dataSetNo, recordSetNo, ...chunk, observedAt]))
-  }
+  })
 }
 
 /** The row with its members in the order of `columns`, which is the order of the statement's parameters. */
