@@ -39,9 +39,13 @@ export interface SourceReaderOptions {
  */
 export class SourceReader {
   readonly #options: SourceReaderOptions
+  /** Aborted with the error when the source refuses the credential: nothing that waits can succeed any more. */
+  readonly #refused = new AbortController()
+  readonly #stop: AbortSignal
 
   constructor(options: SourceReaderOptions) {
     this.#options = options
+    this.#stop = AbortSignal.any([options.stop, this.#refused.signal])
   }
 
   /** How many requests at once the source can make use of now, at least 1. */
@@ -90,17 +94,33 @@ export class SourceReader {
       }
       try {
         const deadlineMs = Math.max(SHORTEST_READ_MS, patience.leftMs)
-        const value = await withDeadline(deadlineMs, stop, (signal) => request(signal, onSent))
+        const value = await withDeadline(deadlineMs, this.#stop, (signal) => request(signal, onSent))
         return { value, observation: this.#dated(sent ?? asked) }
       } catch (error) {
         if (stop.aborted) throw new Stopped()
-        if (error instanceof RetriableSourceError) await patience.pause(tries, error, error.retryAfterMs)
-        else if (error instanceof DeadlineError) await patience.pause(tries, error)
-        else throw error
+        this.#refused.signal.throwIfAborted()
+        if (error instanceof FatalSourceError && error.reason === 'credential') this.#refused.abort(error)
+        if (!(error instanceof RetriableSourceError || error instanceof DeadlineError)) throw error
+        const retryAfterMs = error instanceof RetriableSourceError ? error.retryAfterMs : undefined
+        await this.#unlessRefused(patience.pause(tries, error, retryAfterMs))
       } finally {
         asked.abandon()
         sent?.abandon()
       }
+    }
+  }
+
+  async #unlessRefused(pause: Promise<void>): Promise<void> {
+    const { signal } = this.#refused
+    let onRefused = () => {}
+    const refused = new Promise<never>((_, reject) => {
+      onRefused = () => reject(signal.reason)
+      signal.addEventListener('abort', onRefused, { once: true })
+    })
+    try {
+      await Promise.race([pause, refused])
+    } finally {
+      signal.removeEventListener('abort', onRefused)
     }
   }
 
