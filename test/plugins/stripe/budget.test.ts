@@ -216,6 +216,13 @@ describe('the limits', () => {
     expect(await grantedAtOnce(budget, 200, { operation: 'GET /v1/other' })).toBeGreaterThan(0)
   })
 
+  test('searches of all resources have one limit together', async () => {
+    const budget = budgetOf(LIVE_KEY)
+    expect(await grantedAtOnce(budget, 15, { operation: 'GET /v1/prices/search' })).toBe(15)
+    expect(await grantedAtOnce(budget, 15, { operation: 'GET /v1/charges/search' })).toBe(5)
+    expect(budget.searchesPerSecond).toBe(20)
+  })
+
   test.each([0, -1, 1.01, NaN])('a share of %d is refused', (share) => {
     expect(() => budgetOf(TEST_KEY, { share })).toThrow(RangeError)
   })
