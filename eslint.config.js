@@ -32,6 +32,10 @@ const forbiddenImports = {
     ...['http', 'sandbox', 'cli', 'store'],
     ...['catalog', 'registry', 'mapping', 'auth', 'secrets', '!secrets/redact.ts'],
   ],
+  'src/search': [
+    ...['http', 'sandbox', 'cli', 'store', 'plugins'],
+    ...['catalog', 'registry', 'mapping', 'auth', 'secrets', 'flow'],
+  ],
   'src/http': ['sandbox', 'cli', 'store/sqlite', 'plugins/stripe'],
   'src/sandbox': ['flow', 'http', 'store', 'catalog', 'registry', 'mapping', 'auth', 'secrets', 'plugins', 'cli'],
 }

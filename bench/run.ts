@@ -1,6 +1,6 @@
 /**
  * Measures what README and `bench/README.md` claim, as ratios inside one run: machines differ and are shared.
- * Usage: npm run bench [-- startup landing paging memory window bucket fast six unlimited incremental]
+ * Usage: npm run bench [-- startup landing paging memory search window bucket fast six unlimited incremental]
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LIMIT_MEASUREMENTS } from './limits.ts'
+import { search } from './search.ts'
 import { land, median, report, startHost, startSandbox } from './support.ts'
 
 const run = promisify(execFile)
@@ -18,6 +19,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<void>>> = {
   landing,
   paging,
   memory,
+  search,
   ...LIMIT_MEASUREMENTS,
 }
 

@@ -25,6 +25,8 @@ import { createAuditService } from './flow/audit-service.ts'
 import { createRecordPages } from './flow/record-pages.ts'
 import { createRunEvents } from './flow/run-events.ts'
 import { createRunService } from './flow/run-service.ts'
+import { createSearch } from './flow/search-index/create-search.ts'
+import type { RecordSearch } from './flow/search-index/record-search.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
@@ -113,6 +115,7 @@ export interface HostParts {
   /** Base of absolute URLs. A function: the port may be known only after listening. */
   readonly publicUrl: () => string
   readonly customSpecs: CustomSpecService
+  readonly recordSearch: RecordSearch
 }
 
 /**
@@ -153,6 +156,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       runsInProgress: () => board.size,
     })
     const listener = createListener(config)
+    const search = createSearch(context)
     const parts: HostParts = {
       config,
       context,
@@ -161,6 +165,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       metrics,
       publicUrl: () => config.publicUrl ?? listener.url(),
       customSpecs,
+      recordSearch: search.records,
     }
     const runs = createRuns(parts, board)
     const runEvents = createRunEvents(context, board)
@@ -187,17 +192,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
       accessTokens,
       firstClient,
       publicUrl: parts.publicUrl,
-      startRuns: () => runs.start(),
+      startRuns() {
+        runs.start()
+        search.start()
+      },
       async start() {
         metrics.collectProcessMetrics()
         await listener.listen(router)
         runs.start()
+        search.start()
         return { url: listener.url() }
       },
       stop() {
         stopped ??= (async () => {
           runEvents.stop()
-          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), dataAccess.stop()])
+          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), search.stop(), dataAccess.stop()])
           metrics.registry.clear()
           if (!options.store) await store.close()
         })()
@@ -211,7 +220,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
 }
 
 /** All rows that need the API headers. A new resource group is one line here. */
-function apiRoutes({ context, tokens, publicUrl, customSpecs }: HostParts, runs: RunDispatcher): readonly Route[] {
+function apiRoutes(parts: HostParts, runs: RunDispatcher): readonly Route[] {
+  const { context, tokens, publicUrl, customSpecs, recordSearch } = parts
   const onRunnable = () => runs.wake()
   return [
     ...sandboxRoutes(),
@@ -224,7 +234,7 @@ function apiRoutes({ context, tokens, publicUrl, customSpecs }: HostParts, runs:
     ...flowRoutes(context, tokens, { onFlowDue: onRunnable, onFlowDeleted: (flow) => runs.cancel(flow.no) }),
     ...runRoutes(context, tokens, createRunService(context, { onRunnable, publicUrl })),
     ...auditRoutes(context, tokens, createAuditService(context, { onRunnable })),
-    ...recordRoutes(createRecordPages(context), tokens),
+    ...recordRoutes(createRecordPages(context, recordSearch), tokens),
     ...dataSetRoutes(context),
     ...batchRoutes(context),
     ...mappingRoutes(context),

@@ -22,6 +22,7 @@ interface Flags {
   readonly latencyTailPercent: number
   readonly rateGlobal?: number
   readonly rateEndpoint?: number
+  readonly rateSearch?: number
   readonly concurrency?: number
   readonly concurrencyEndpoint?: number
   readonly limiter: Algorithm
@@ -29,6 +30,9 @@ interface Flags {
   readonly limiterRetryAfter?: number
   readonly eventLag: number
   readonly objectLag: number
+  readonly searchLag: number
+  readonly searchShows: 'current' | 'indexed'
+  readonly india?: boolean
   readonly eventRepeatPercent: number
   readonly deletedPrice: string
   readonly missingCursor: string
@@ -82,6 +86,7 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
   const limits: Limits = given({
     globalPerSecond: flags.rateGlobal,
     endpointPerSecond: flags.rateEndpoint,
+    searchPerSecond: flags.rateSearch,
     globalConcurrency: flags.concurrency,
     endpointConcurrency: flags.concurrencyEndpoint,
     algorithm: flags.limiter,
@@ -101,6 +106,9 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
     latencyTailPercent: flags.latencyTailPercent,
     eventLagSeconds: flags.eventLag,
     objectLagSeconds: flags.objectLag,
+    searchLagSeconds: flags.searchLag,
+    searchShows: flags.searchShows,
+    indiaAccount: flags.india === true,
     eventRepeatPercent: flags.eventRepeatPercent,
     deletedPriceStatus: flags.deletedPrice === '404' ? 404 : 200,
     missingCursorStatus: flags.missingCursor === '404' ? 404 : 400,
@@ -161,6 +169,7 @@ export function sandboxCommand(): Command {
     .option('--latency-tail-percent <percent>', 'share of slow answers', integer, 1)
     .option('--rate-global <per-second>', 'limit of all requests (Stripe test mode: 25)', integer)
     .option('--rate-endpoint <per-second>', 'limit per operation (Stripe: 25)', integer)
+    .option('--rate-search <per-second>', 'limit of all searches together (Stripe: 20)', integer)
     .option('--concurrency <requests>', 'limit of requests at the same time', integer)
     .option('--concurrency-endpoint <requests>', 'limit of requests at the same time per operation', integer)
     .addOption(
@@ -172,6 +181,13 @@ export function sandboxCommand(): Command {
     .option('--limiter-retry-after <seconds>', 'send Retry-After with refusals', integer)
     .option('--event-lag <seconds>', 'events become visible within this time', integer, 0)
     .option('--object-lag <seconds>', 'new objects show in lists within this time', integer, 0)
+    .option('--search-lag <seconds>', 'search finds writes after this time', integer, 5)
+    .addOption(
+      new Option('--search-shows <state>', 'what search finds, as it is now or as the index holds it')
+        .choices(['current', 'indexed'])
+        .default('current'),
+    )
+    .option('--india', 'an account in India, which cannot search')
     .option('--event-repeat-percent <percent>', 'share of changes told by two events', integer, 0)
     .addOption(
       new Option('--deleted-price <status>', 'answer to the retrieval of one').choices(['200', '404']).default('200'),

@@ -2,6 +2,7 @@ import type { Caller } from '../caller.ts'
 import { notFound } from '../errors.ts'
 import type { DeliveredRecord, ObjectPosition } from '../store/store.ts'
 import type { FlowContext } from './context.ts'
+import type { RecordQuery, RecordSearch } from './search-index/record-search.ts'
 
 /** A page of records as JSON text: the bodies are stored as JSON and go out as they are. */
 export interface RecordsPage<Position> {
@@ -37,9 +38,21 @@ export interface RecordPages {
     limit: number,
     options?: RecordPageOptions & { readonly includeDeleted?: boolean },
   ): Promise<RecordsPage<ObjectPosition>>
+  /**
+   * The newest versions in a dataset that match a query, ordered by id. A page may hold fewer than `limit`, even none, and
+   * still have a next one: so many records and no more are looked at for one page.
+   */
+  search(
+    caller: Caller,
+    dataSetId: string,
+    query: RecordQuery,
+    after: ObjectPosition | null,
+    limit: number,
+    options?: RecordPageOptions,
+  ): Promise<RecordsPage<ObjectPosition>>
 }
 
-export function createRecordPages({ store }: Pick<FlowContext, 'store'>): RecordPages {
+export function createRecordPages({ store }: Pick<FlowContext, 'store'>, recordSearch: RecordSearch): RecordPages {
   return {
     async ofRun(caller, runId, afterSequence, limit, { includeMapped = false } = {}) {
       const run = await store.entities.get(caller.tenant, 'runs', runId)
@@ -71,6 +84,13 @@ export function createRecordPages({ store }: Pick<FlowContext, 'store'>): Record
         items: page.map((record) => toItem(record, includeMapped)),
         next: found.length > limit ? (page.at(-1)?.position ?? null) : null,
       }
+    },
+
+    async search(caller, dataSetId, query, after, limit, { includeMapped = false } = {}) {
+      const dataSet = await store.entities.get(caller.tenant, 'dataSets', dataSetId)
+      if (dataSet === null) throw notFound('dataSets', dataSetId)
+      const { records, next } = await recordSearch.search(dataSet.no, query, after, limit)
+      return { items: records.map((record) => toItem(record, includeMapped)), next }
     },
   }
 }

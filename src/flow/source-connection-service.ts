@@ -4,6 +4,7 @@ import { isSameJson } from '../json.ts'
 import type { JsonObject } from '../json.ts'
 import type { StoredEntity, StoreScope } from '../store/store.ts'
 import { Faults, parseBodyObject, readNames, readObject, readText } from '../request-body.ts'
+import { checkParams } from './check-params.ts'
 import type { FlowContext } from './context.ts'
 import {
   findEntity,
@@ -21,7 +22,6 @@ import { requireIfMatch } from './etag.ts'
 import { forgetPositions } from './flow-positions.ts'
 import { applyPatch, parsePatch } from './patch.ts'
 import type { PatchRules } from './patch.ts'
-import type { ConnectionSpec } from './spec-registry.ts'
 import type { BaseConnection, SourceConnection, SpecReference } from './types.ts'
 
 /** Source connections: a base connection, a resource path and a format. */
@@ -51,7 +51,7 @@ export function createSourceConnectionService(context: FlowContext): SourceConne
     const found = readSpecReference(faults, body, '/connectionSpec', specs.connectionSpec)
     const data = readObject(faults, body, '/data', 'unlessDraft')
     if (data !== undefined) checkFormat(faults, data)
-    const params = readParams(faults, body, found?.spec)
+    const params = readParams(faults, body, found?.reference)
 
     const baseConnectionId = readId(faults, body, '/baseConnectionId')
     if (baseConnectionId === undefined) {
@@ -82,6 +82,17 @@ export function createSourceConnectionService(context: FlowContext): SourceConne
         base === null ? {} : { baseConnection: { id: base.id, connectionSpec: base.document.connectionSpec } },
     }
     return { fields, references: base === null ? [] : [base.id] }
+  }
+
+  function readParams(faults: Faults, body: JsonObject, reference: SpecReference | undefined): JsonObject | undefined {
+    const params = readObject(faults, body, '/params', 'unlessDraft')
+    if (params === undefined || reference === undefined) return params
+    for (const { kind, path, message } of checkParams(context, reference.id, params)) {
+      const at = `/params${path}`
+      if (kind === 'missing') faults.missing(at, `${at}: ${message}; give a value.`)
+      else faults.invalid(at, `${at}: ${message}.`)
+    }
+    return params
   }
 
   return {
@@ -144,16 +155,6 @@ function checkFormat(faults: Faults, data: JsonObject): void {
   if (format === undefined || FORMATS.includes(format)) return
   const message = `/data/format "${short(format)}" is not supported for this source; give ${FORMATS.join(', ')}.`
   faults.invalid('/data/format', message, '1327-400')
-}
-
-function readParams(faults: Faults, body: JsonObject, spec: ConnectionSpec | undefined): JsonObject | undefined {
-  const params = readObject(faults, body, '/params', 'unlessDraft')
-  for (const { kind, path, message } of (params && spec?.validateParams(params)) ?? []) {
-    const at = `/params${path}`
-    if (kind === 'missing') faults.missing(at, `${at}: ${message}; give a value.`)
-    else faults.invalid(at, `${at}: ${message}.`)
-  }
-  return params
 }
 
 function checkBase(faults: Faults, base: StoredEntity<BaseConnection>, reference: SpecReference): void {

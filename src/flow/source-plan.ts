@@ -4,6 +4,7 @@ import { isJsonObject } from '../json.ts'
 import type { JsonObject } from '../json.ts'
 import type { SourceEstimate } from '../plugins/plugin.ts'
 import type { StoredEntity } from '../store/store.ts'
+import { checkParams } from './check-params.ts'
 import type { FlowContext } from './context.ts'
 import { callSource } from './explore/call-source.ts'
 import type { SourceCallLimits } from './explore/call-source.ts'
@@ -19,7 +20,7 @@ export interface SourcePlanService {
 }
 
 export function createSourcePlanService(context: FlowContext, limits: SourceCallLimits = {}): SourcePlanService {
-  const { store, clock, specs } = context
+  const { store, clock } = context
 
   return {
     async plan(caller, sourceConnectionId) {
@@ -69,7 +70,7 @@ export function createSourcePlanService(context: FlowContext, limits: SourceCall
 
   /** The path that the parameters name; drafts may lack it or hold parameters that no one has checked. */
   function resourcePathOf(connection: StoredEntity, params: JsonObject): string {
-    const [fault] = specs.connectionSpec(connectionSpecId(connection))?.validateParams(params) ?? []
+    const [fault] = checkParams(context, connectionSpecId(connection), params)
     if (fault !== undefined) {
       throw new FlowServiceError('1312-400', `The parameters of the source are not valid: ${fault.message}.`, {
         faults: [{ path: fault.path, message: fault.message }],

@@ -1,5 +1,6 @@
 import { FlowServiceError } from '../errors.ts'
 import type { RecordPages, RecordsPage } from '../flow/record-pages.ts'
+import type { RecordQuery } from '../flow/search-index/record-search.ts'
 import type { ObjectPosition } from '../store/store.ts'
 import type { TokenCodec } from './continuation-token.ts'
 import { pathId } from './entity-routes.ts'
@@ -13,13 +14,15 @@ interface RunRecordsToken {
 }
 
 interface DataSetRecordsToken {
-  readonly after: ObjectPosition
+  readonly after: ObjectPosition | null
   readonly limit: number
   readonly includeDeleted: boolean
   readonly includeMapped: boolean
+  /** Absent for all records. */
+  readonly query?: RecordQuery
 }
 
-/** Pages of records: of a run in delivery order, of a dataset by object id. */
+/** Pages of records: of a run in delivery order, of a dataset by object id, all of them or those that match a query. */
 export function recordRoutes(pages: RecordPages, tokens: TokenCodec): Route[] {
   const ofDataSet = (request: ApiRequest) => dataSetRecords(pages, tokens, request)
   return [
@@ -53,26 +56,56 @@ async function runRecords(pages: RecordPages, tokens: TokenCodec, request: ApiRe
 }
 
 async function dataSetRecords(pages: RecordPages, tokens: TokenCodec, request: ApiRequest): Promise<ApiResponse> {
-  if (queryValue(request, 'query') !== undefined) {
-    throw new FlowServiceError('1452-400', 'The parameter query is not supported by this version; leave it out.')
-  }
   const id = pathId(request)
   const scope = tokenScope(request, `dataSets/${id}`)
   const token = queryValue(request, 'continuationToken')
   const asked =
-    token === undefined
-      ? {
-          after: null,
-          limit: parseLimit(queryValue(request, 'limit')),
-          includeDeleted: parseBoolean('includeDeleted', queryValue(request, 'includeDeleted')) ?? false,
-          includeMapped: parseInclude(queryValue(request, 'include')),
-        }
-      : (tokens.decode(scope, token) as DataSetRecordsToken)
-  const { after, limit, ...options } = asked
-  const page = await pages.ofDataSet(request.caller, id, after, limit, options)
+    token === undefined ? parseDataSetRecords(request) : (tokens.decode(scope, token) as DataSetRecordsToken)
+  if (token !== undefined) checkSameQuery(request, asked.query)
+  const { after, limit, query, ...options } = asked
+  const { caller } = request
+  const page =
+    query === undefined
+      ? await pages.ofDataSet(caller, id, after, limit, options)
+      : await pages.search(caller, id, query, after, limit, options)
   return pageResponse(page, `/dataSets/${id}/records`, (next) =>
     tokens.encode(scope, { ...asked, after: next } satisfies DataSetRecordsToken),
   )
+}
+
+function parseDataSetRecords(request: ApiRequest): DataSetRecordsToken {
+  const includeDeleted = parseBoolean('includeDeleted', queryValue(request, 'includeDeleted')) ?? false
+  const query = parseRecordQuery(request)
+  if (query !== undefined && includeDeleted) {
+    throw refused('includeDeleted=true does not go with query: what is deleted cannot be searched')
+  }
+  return {
+    after: null,
+    limit: parseLimit(queryValue(request, 'limit')),
+    includeDeleted,
+    includeMapped: parseInclude(queryValue(request, 'include')),
+    ...(query === undefined ? {} : { query }),
+  }
+}
+
+function parseRecordQuery(request: ApiRequest): RecordQuery | undefined {
+  const text = queryValue(request, 'query')
+  const isLenient = parseBoolean('lenient', queryValue(request, 'lenient'))
+  if (text === undefined && isLenient !== undefined) throw refused('lenient says how to read query; give a query too')
+  return text === undefined ? undefined : { text, isLenient: isLenient ?? false }
+}
+
+/** The token carries the query; another one beside it would be left out without a word. */
+function checkSameQuery(request: ApiRequest, carried: RecordQuery | undefined): void {
+  const text = queryValue(request, 'query')
+  const isLenient = parseBoolean('lenient', queryValue(request, 'lenient'))
+  const isOther =
+    (text !== undefined && text !== carried?.text) || (isLenient !== undefined && isLenient !== carried?.isLenient)
+  if (isOther) throw refused('The continuationToken belongs to another query; start again without it')
+}
+
+function refused(reason: string): FlowServiceError {
+  return new FlowServiceError('1452-400', `${reason}.`)
 }
 
 /** The items are JSON already; only the frame around them is made here. */

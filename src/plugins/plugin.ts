@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts'
+import type { BodyFault, ErrorCode } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Logger } from '../logger.ts'
 
@@ -11,11 +11,18 @@ export interface SourcePlugin {
   readonly connectionSpec: JsonObject & { readonly id: string; readonly name: string }
   /** The resource paths in the order in which they are listed. */
   readonly resources: readonly SourceResource[]
+  /** Its records are objects as Stripe sends them, so that datasets can be searched for them. @defaultValue false */
+  readonly isSearchable?: boolean
   /**
    * The resource that a source connection's `params` name, for a plugin whose resources depend on them; undefined when
    * they name none. Absent: the one of `resources` at `params.resourcePath`.
    */
   resourceOf?(params: JsonObject): SourceResource | undefined
+  /**
+   * What is wrong with a source connection's `params` that the spec's source schema cannot tell; their paths start at
+   * `params`. Called for parameters that the schema accepts, those of a draft included, which may lack some.
+   */
+  checkParams?(params: JsonObject): readonly BodyFault[]
   /**
    * Called for every test, explore and run; makes no request by itself. `auth` has passed the spec's auth schema,
    * `params` (a source connection's, or what explore was given) the spec's source schema.
@@ -74,10 +81,24 @@ export interface SourceResource {
    * window; what is unchanged is not delivered again.
    */
   readonly overlapSeconds: number
+  /** Present when the connection's `params` select some of the resource's objects. */
+  readonly selection?: SelectionRules
   /** JSON Schema of a record in source form, used when the account has no object to infer one from. */
   readonly builtInSchema: JsonObject
   /** JSON Schema of a record that is used instead of inference, whatever the account holds. */
   readonly declaredSchema?: JsonObject
+}
+
+/**
+ * The passes show the selected objects, as an index has them that may be behind. So the host reads by its id, before the
+ * passes, whatever changed in the time that may be missing there, and dates what the passes show back by that time. An
+ * object that is not selected is taken only when the dataset holds it: it keeps the object with its newest state.
+ */
+export interface SelectionRules {
+  /** How far behind the index may be, in seconds. */
+  readonly lagSeconds: number
+  /** What the reader of a run's metrics must know of it. */
+  readonly note: string
 }
 
 export interface ChangeFeedRules {
@@ -217,6 +238,8 @@ export interface Page {
   readonly records: readonly SourceRecord[]
   /** Null on the last page of the window. */
   readonly nextCursor: Cursor | null
+  /** Objects that the source showed although the `params` do not select them; they are not among the records. */
+  readonly dropped?: number
 }
 
 /** One object of the source. */
@@ -232,6 +255,8 @@ export interface SourceRecord {
    * again. Absent or null: never.
    */
   readonly revisitAt?: number | null
+  /** False when the `params` of a resource with `selection` do not select the object. @defaultValue true */
+  readonly isSelected?: boolean
 }
 
 /** The source refused in a way that repeating does not mend: bad credential, missing permission, bad request. */

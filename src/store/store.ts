@@ -2,9 +2,11 @@ import type { Tenant } from '../caller.ts'
 import type { JsonObject } from '../json.ts'
 import type { Comparison, ListPosition, ListQuery } from './query.ts'
 import type { RecordStore } from './record-store.ts'
+import type { SearchIndexStore } from './search-index-store.ts'
 
 export type * from './observation.ts'
 export * from './record-store.ts'
+export * from './search-index-store.ts'
 
 /**
  * Everything that outlives the process. One implementation for SQLite; the contract suite in
@@ -26,6 +28,7 @@ export interface StoreScope {
   readonly progress: FlowProgressStore
   readonly runs: RunStateStore
   readonly records: RecordStore
+  readonly searchIndex: SearchIndexStore
   readonly audits: AuditStore
   readonly clients: ClientStore
   readonly settings: SettingStore

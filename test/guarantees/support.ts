@@ -78,12 +78,17 @@ export interface RunOutcome {
   /** What the metrics say of an account that was listed anew and why. */
   readonly relisted: { readonly reason: string; readonly gapStart?: number; readonly gapEnd?: number } | undefined
   readonly notes: readonly string[]
+  /** Hits of a search that were none. */
+  readonly dropped: number | undefined
+  /** Why the run failed. */
+  readonly errors: readonly { readonly code: string; readonly message: string }[]
   readonly delivered: readonly RecordItem[]
 }
 
 /** A dataset that a flow keeps up to date. */
 export interface Copy {
   readonly dataSetId: string
+  readonly flowId: string
   /** Waits for the run that a new flow makes by itself. */
   first(): Promise<RunOutcome>
   /** Triggers a run and waits for its end. */
@@ -160,6 +165,7 @@ function copyOf(host: StripeHost, resource: Resource, dataSetId: string, flowId:
   const records = async (query = 'limit=1000') => recordsOfDataSet(await api(), dataSetId, query)
   return {
     dataSetId,
+    flowId,
     records,
     first: async () => {
       const caller = await api()
@@ -177,8 +183,9 @@ function copyOf(host: StripeHost, resource: Resource, dataSetId: string, flowId:
 async function outcomeOf(api: TestApi, run: Awaited<ReturnType<typeof runNow>>): Promise<RunOutcome> {
   const { recordSummary, statusSummary } = run.metrics
   const delivered = await recordsOfRun(api, run.id)
-  const { relisted, notes = [] } = statusSummary.extensions ?? {}
-  return { status: statusOf(run), counts: recordSummary, relisted, notes, delivered }
+  const { relisted, notes = [], droppedRecordCount: dropped } = statusSummary.extensions ?? {}
+  const { errors } = statusSummary
+  return { status: statusOf(run), counts: recordSummary, relisted, notes, dropped, errors, delivered }
 }
 
 function driftOf(records: readonly RecordItem[], truth: ReadonlyMap<string, StripeObject>): Drift {

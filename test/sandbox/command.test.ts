@@ -44,6 +44,7 @@ test('a taken port and bad counts are said in one line', async () => {
 test('every limit, lag and switch can be set by a flag', async () => {
   const flags = [
     ['--rate-global', '25', '--rate-endpoint', '20', '--limiter', 'window', '--concurrency', '9'],
+    ['--rate-search', '15', '--search-lag', '30', '--search-shows', 'indexed', '--india'],
     ['--concurrency-endpoint', '8', '--limiter-should-retry', 'true', '--limiter-retry-after', '2'],
     ['--latency', '3', '--object-lag', '60', '--event-lag', '5', '--event-repeat-percent', '10'],
     ['--deleted-price', '404', '--missing-cursor', '404', '--journal', '100'],
@@ -69,9 +70,13 @@ test('every limit, lag and switch can be set by a flag', async () => {
       eventRepeatPercent: 10,
       deletedPriceStatus: 404,
       missingCursorStatus: 404,
+      searchLagSeconds: 30,
+      searchShows: 'indexed',
+      indiaAccount: true,
       limits: {
         globalPerSecond: 25,
         endpointPerSecond: 20,
+        searchPerSecond: 15,
         globalConcurrency: 9,
         endpointConcurrency: 8,
         algorithm: 'window',

@@ -39,16 +39,21 @@ export interface ScriptedSourceOptions {
   readonly resourcePath?: string
   /** Its lists may be cut, it announces changes and reads single objects. */
   readonly hasFeed?: boolean
+  /** What the connection's parameters select; its lists are an index that may be behind. */
+  readonly selects?: (object: ScriptedObject) => boolean
 }
+
+export const SCRIPTED_SELECTION = { lagSeconds: 3600, note: 'The index may be an hour behind.' }
 
 const FEED = { horizonSeconds: 30 * 86_400, overlapSeconds: 300 }
 
 /** A source of one resource, `things`, with honest paging by id over objects that a test holds in its hands. */
 export function createScriptedSource(
   connectionSpecId: string,
-  { resourcePath = 'charges', hasFeed = false }: ScriptedSourceOptions = {},
+  { resourcePath = 'charges', hasFeed = false, selects }: ScriptedSourceOptions = {},
 ): ScriptedSource {
   const feed = hasFeed ? { divisible: true, deletable: true, changeFeed: FEED } : {}
+  const selection = selects === undefined ? {} : { divisible: false, selection: SCRIPTED_SELECTION }
   const source: ScriptedSource = {
     objects: [],
     unlisted: [],
@@ -60,7 +65,7 @@ export function createScriptedSource(
     onRead: () => {},
     plugin: {
       connectionSpec: { id: connectionSpecId, name: 'scripted' },
-      resources: [{ resourcePath, passes: ['all'], overlapSeconds: 120, builtInSchema: {}, ...feed }],
+      resources: [{ resourcePath, passes: ['all'], overlapSeconds: 120, builtInSchema: {}, ...feed, ...selection }],
       connect: () => ({
         check: async () => {},
         parallelism: () => source.parallelism,
@@ -80,7 +85,8 @@ export function createScriptedSource(
     readObject: async ({ id }) => {
       source.objectsRead.push(id)
       const object = [...source.objects, ...source.unlisted].find((object) => object.id === id)
-      return object === undefined ? { state: 'unknown' } : { state: 'present', record: recordOf(object) }
+      if (object === undefined) return { state: 'unknown' }
+      return { state: 'present', record: { ...recordOf(object), isSelected: selects?.(object) ?? true } }
     },
   }
   return source

@@ -48,6 +48,8 @@ export async function startStripeHost(
 export interface StripeChainRequest {
   readonly resourcePath?: string
   readonly accessToken?: string
+  /** Further parameters of the source connection. */
+  readonly params?: object
   readonly scheduleParams?: object
   /** Lands in this dataset instead of a new one. */
   readonly dataSetId?: string
@@ -56,11 +58,14 @@ export interface StripeChainRequest {
 /** Connections, dataset and a flow that reads one resource once, now. */
 export async function createStripeChain(
   api: TestApi,
-  { resourcePath = 'charges', accessToken = SANDBOX_KEY, scheduleParams, dataSetId }: StripeChainRequest = {},
+  { resourcePath = 'charges', accessToken = SANDBOX_KEY, params, scheduleParams, dataSetId }: StripeChainRequest = {},
 ): Promise<Chain> {
   const target = dataSetId ?? (await createDataSet(api))
   const baseId = await create(api, 'connections', connectionBody(accessToken))
-  const sourceId = await create(api, 'sourceConnections', { ...sourceBody(baseId), params: { resourcePath } })
+  const sourceId = await create(api, 'sourceConnections', {
+    ...sourceBody(baseId),
+    params: { resourcePath, ...params },
+  })
   const targetId = await create(api, 'targetConnections', targetBody(target))
   const once = { startTime: Math.floor(Date.now() / 1000), frequency: 'once' }
   const flowId = await create(api, 'flows', {

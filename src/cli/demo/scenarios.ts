@@ -12,6 +12,10 @@ export const SCENARIOS = {
     summary: 'from an access token to paged records',
     load: async () => (await import('./records.ts')).recordsScenario,
   },
+  search: {
+    summary: 'subscriptions by their metadata, at Stripe and in the dataset',
+    load: async () => (await import('./search.ts')).searchScenario,
+  },
 } as const satisfies Record<string, ScenarioEntry>
 
 export type ScenarioName = keyof typeof SCENARIOS

@@ -65,9 +65,15 @@ export function newAuditCheckpoint({ parts, position, now, observedFrom }: NewAu
     planned,
     ranges: planned,
     unlisted: { lookedAtUpTo: null, done: false },
-    notes: [],
+    notes: notesOf(parts),
     counts: NOTHING_COMPARED,
   }
+}
+
+function notesOf({ resource: { selection } }: FlowParts): readonly string[] {
+  if (selection === undefined) return []
+  const behind = `an index of the source that may be ${selection.lagSeconds} s behind`
+  return [`Missing objects were looked for in ${behind}; all that was compared was read by its id.`]
 }
 
 /** Equal for equal source and target. */

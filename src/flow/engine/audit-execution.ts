@@ -21,6 +21,7 @@ import { readLists } from './read-lists.ts'
 import type { RunEngineOptions, StopSignals } from './run-engine.ts'
 import { isStillJoined, loadFlowParts, type FlowParts } from './run-parts.ts'
 import { createOwnRunCheck } from './run-stages.ts'
+import { refineForAudit } from './selection.ts'
 import { SourceReader } from './source-reader.ts'
 
 export interface AuditExecutionRequest {
@@ -121,7 +122,8 @@ export class AuditExecution {
     const onProgress = ({ pagesLeft }: { readonly pagesLeft: number }) => {
       this.#left = Math.round(pagesLeft * PAGE_SIZE)
     }
-    await readLists({ reader, committer, resource, mapper: null, stop: stop.gentle, onProgress })
+    const refine = refineForAudit({ resource, records, target }, reader)
+    await readLists({ reader, committer, resource, mapper: null, refine, stop: stop.gentle, onProgress })
     this.#left = null
     await compareUnlisted({
       reader: source.readObject === undefined ? null : reader,

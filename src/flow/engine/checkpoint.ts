@@ -85,6 +85,11 @@ export interface RunCounts {
   readonly skipped: number
   /** Refused by the flow's mapping. */
   readonly failed: number
+  /**
+   * Shown by the source although the connection's parameters do not select it, and not among the input. Null when they
+   * select nothing.
+   */
+  readonly dropped: number | null
   readonly inputBytes: number
   readonly outputBytes: number
 }
@@ -96,6 +101,7 @@ export const NO_COUNTS: RunCounts = {
   deleted: 0,
   skipped: 0,
   failed: 0,
+  dropped: null,
   inputBytes: 0,
   outputBytes: 0,
 }
@@ -105,6 +111,8 @@ export interface ReadCounts {
   readonly recordCount: number
   /** How many of them the mapping refused. */
   readonly failedCount: number
+  /** What the source showed besides although the connection's parameters do not select it. */
+  readonly droppedCount: number
   readonly inputBytes: number
   /** Creation of the newest of them, Unix seconds; null when unknown. */
   readonly newestCreated: number | null
@@ -124,6 +132,7 @@ export function countDelivered(checkpoint: Checkpoint, read: ReadCounts, deliver
       deleted: counts.deleted + delivered.deleted,
       skipped: counts.skipped + delivered.skipped,
       failed: counts.failed + read.failedCount,
+      dropped: counts.dropped === null ? null : counts.dropped + read.droppedCount,
       inputBytes: counts.inputBytes + read.inputBytes,
       outputBytes: counts.outputBytes + delivered.bytes,
     },
@@ -143,6 +152,7 @@ export function newest(one: number | null, other: number | null): number | null 
 export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
   if (checkpoint.copiedAt === null) return checkpoint
   const { created, updated, deleted, outputBytes } = checkpoint.counts
+  const dropped = checkpoint.counts.dropped === null ? null : 0
   const { changes, relist, repair } = checkpoint
   return {
     ...checkpoint,
@@ -151,7 +161,7 @@ export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
     changes: changes && { ...changes, cursor: null, done: changes.isCovered, metKnown: false },
     relist: relist && { ...relist, lookedAtUpTo: null, done: false },
     repair: repair && { ...repair, mendedUpTo: 0, done: false },
-    counts: { ...NO_COUNTS, input: created + updated + deleted, created, updated, deleted, outputBytes },
+    counts: { ...NO_COUNTS, input: created + updated + deleted, created, updated, deleted, dropped, outputBytes },
   }
 }
 
@@ -160,7 +170,7 @@ export function parseCheckpoint(text: string): Checkpoint {
   const stored = JSON.parse(text) as Checkpoint
   const ranges = stored.ranges.map((range, index) => ({ ...range, no: range.no ?? index }))
   const planned = stored.planned ?? ranges.map((range) => ({ ...range, cursor: null, done: false }))
-  return { ...LATER_MEMBERS, ...stored, ranges, planned }
+  return { ...LATER_MEMBERS, ...stored, ranges, planned, counts: { ...NO_COUNTS, ...stored.counts } }
 }
 
 const LATER_MEMBERS = {

@@ -17,7 +17,7 @@ export const NO_OBSERVATION: Observation = { observedAt: 0 }
 export const NOTHING_OBSERVED: ObservedRecords = {
   records: [],
   refused: [],
-  counts: { recordCount: 0, failedCount: 0, inputBytes: 0, newestCreated: null },
+  counts: { recordCount: 0, failedCount: 0, droppedCount: 0, inputBytes: 0, newestCreated: null },
 }
 
 /**
@@ -42,8 +42,13 @@ export function observeRecords(read: readonly SourceRecord[], mapper: RowMapper 
     const mapped = row === undefined ? null : JSON.stringify(row.xdm)
     records.push({ objectId: id, operation: 'upsert', body, bytes, contentHash, mapped, createdAt, revisitAt })
   }
-  const counts = { recordCount: read.length, failedCount: refused.length, inputBytes, newestCreated }
+  const counts = { recordCount: read.length, failedCount: refused.length, droppedCount: 0, inputBytes, newestCreated }
   return { records, refused, counts }
+}
+
+/** What was observed, with the count of what the source showed besides and that is not taken. */
+export function withDropped(observed: ObservedRecords, droppedCount: number): ObservedRecords {
+  return droppedCount === 0 ? observed : { ...observed, counts: { ...observed.counts, droppedCount } }
 }
 
 /** Deletions of objects, added to what was observed with them. */

@@ -57,7 +57,8 @@ export function prepare(checkpoint: Checkpoint, plan: ListPlan): Checkpoint {
   const windows = [...(isEmpty ? [] : [created]), ...revisitWindows(plan.due, created)]
   const passes = resource.passes.flatMap((pass) => windows.map((window) => ({ pass, created: window })))
   const planned: ReadRange[] = passes.map((range, no) => ({ ...range, no, cursor: null, done: false }))
-  return { ...checkpoint, isPrepared: true, planned, ranges: planned, changes, relist, notes }
+  const counts = { ...checkpoint.counts, dropped: resource.selection ? (checkpoint.counts.dropped ?? 0) : null }
+  return { ...checkpoint, isPrepared: true, planned, ranges: planned, changes, relist, notes, counts }
 }
 
 /**

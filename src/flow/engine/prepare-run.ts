@@ -1,4 +1,11 @@
-import { FatalSourceError, type Change, type ChangePage, type Cursor } from '../../plugins/plugin.ts'
+import {
+  FatalSourceError,
+  type Change,
+  type ChangeFeedRules,
+  type ChangePage,
+  type Cursor,
+  type SelectionRules,
+} from '../../plugins/plugin.ts'
 import type { DueObject, FlowProgress, StoreScope } from '../../store/store.ts'
 import { hasHole, markOf, parseChangePosition, type ChangeMark, type ChangeProgress } from './change-position.ts'
 import type { Checkpoint, Relist } from './checkpoint.ts'
@@ -6,6 +13,7 @@ import type { ObservationClock } from './observation-clock.ts'
 import { prepare } from './plan-run.ts'
 import type { RunParts } from './run-parts.ts'
 import { flowBeginning, movesFlow } from './run-window.ts'
+import { lagMsOf } from './selection.ts'
 import type { SourceReader } from './source-reader.ts'
 
 export interface PrepareOptions {
@@ -86,10 +94,11 @@ export async function prepareRun(
       ? planChanges(parts, feedMark, progress, { isFirst, observations })
       : NO_CHANGES
   const hasLeftovers = isFirst && endsNow && (await holdsObjects(scope, parts))
-  const relist = hasLeftovers ? newRelist(null, null, observations.observe()) : plan.relist
+  const relist = hasLeftovers ? newRelist(null, null, seenFrom(parts, observations.observe())) : plan.relist
   const due = endsNow && relist === null ? await dueObjects(scope, parts, now) : []
   const lists = { window, resource: parts.resource, beginning, continues, due }
-  return prepare(checkpoint, { ...plan, ...lists, relist, newestCreated: progress?.newestCreated ?? null })
+  const notes = [...plan.notes, ...(parts.resource.selection ? [parts.resource.selection.note] : [])]
+  return prepare(checkpoint, { ...plan, ...lists, relist, notes, newestCreated: progress?.newestCreated ?? null })
 }
 
 /** Earlier runs, perhaps ones that failed, have delivered what may be gone by now, and nobody has followed that. */
@@ -108,15 +117,15 @@ const NO_CHANGES: ChangePlan = { changes: null, relist: null, notes: [] }
 
 /** Which changes to read, or why everything must be listed anew instead. */
 function planChanges(
-  { resource }: RunParts,
+  parts: RunParts,
   feedMark: NonNullable<FeedMark>,
   { changePosition, position: listedUpTo }: FlowProgress,
   { isFirst, observations }: { readonly isFirst: boolean; readonly observations: ObservationClock },
 ): ChangePlan {
-  const feed = resource.changeFeed
+  const { changeFeed: feed, selection } = parts.resource
   if (feed === undefined) return NO_CHANGES
   const relistFor = (reason: string, changesMissedSince: number | null): Relist | null =>
-    isFirst ? null : newRelist(reason, changesMissedSince, observations.observe())
+    isFirst ? null : newRelist(reason, changesMissedSince, seenFrom(parts, observations.observe()))
   if ('refused' in feedMark) {
     const reason = `The source's changes cannot be read: ${feedMark.refused.message}`
     return { changes: null, relist: relistFor(reason, listedUpTo), notes: [reason] }
@@ -125,13 +134,25 @@ function planChanges(
   let relist: Relist | null = null
   if (position === null) relist = relistFor('The flow has not followed the source’s changes so far.', listedUpTo)
   else if (hasHole(position, feedMark, feed)) relist = relistFor(HOLE, position.takenAt)
-  const isCovered = isFirst || relist !== null
-  const from = position?.from ?? null
+  const listsAll = isFirst || relist !== null
+  // An index may lack the newest changes, so that however much is listed these are read one by one.
+  const isCovered = listsAll && selection === undefined
+  const from = listsAll && selection !== undefined ? indexedUpTo(feedMark, feed, selection) : (position?.from ?? null)
   const changes = { mark: feedMark, from, cursor: null, isCovered, done: isCovered, metKnown: false, handled: [] }
   return { changes, relist, notes: [] }
 }
 
+/** An index holds every change before this moment, Unix seconds by the source's clock; null when nothing ever changed. */
+function indexedUpTo({ at }: ChangeMark, feed: ChangeFeedRules, { lagSeconds }: SelectionRules): number | null {
+  return at === null ? null : at - lagSeconds - feed.overlapSeconds
+}
+
 const HOLE = 'The source no longer has all changes since the last run.'
+
+/** Objects observed since then count as shown by lists that are read from now on, which may date them back. */
+function seenFrom({ resource }: Pick<RunParts, 'resource'>, observedAt: number): number {
+  return observedAt - lagMsOf(resource)
+}
 
 function newRelist(reason: string | null, changesMissedSince: number | null, observedFrom: number): Relist {
   return { reason, changesMissedSince, observedFrom, lookedAtUpTo: null, done: false }
@@ -154,9 +175,9 @@ export function relistAfterHole(
     beginning: flowBeginning(parts.schedule),
     continues: true,
     newestCreated,
-    changes: { ...changes, isCovered: true, done: true },
+    changes: { ...changes, isCovered: parts.resource.selection === undefined, done: true },
     // What this run has seen since its mark need not be listed again to count as seen.
-    relist: newRelist(HOLE, takenAt, changes.mark.observedFrom),
+    relist: newRelist(HOLE, takenAt, seenFrom(parts, changes.mark.observedFrom)),
     due: [],
     notes,
   }

@@ -7,6 +7,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { NO_OBSERVATION, NOTHING_OBSERVED, observeRecords, withDeletions } from './observe-records.ts'
 import type { PageCommitter } from './page-committer.ts'
 import { Stopped } from './patience.ts'
+import { withoutUnknown } from './selection.ts'
 import type { SourceReader } from './source-reader.ts'
 
 export interface ReadObjectsOptions {
@@ -129,14 +130,12 @@ export async function readAndCommit(
   await allOver([...stored, advanced])
 }
 
-/** An object from before the flow's beginning is taken only when it is there already. */
-async function takenByFlow(
+/** An object from before the flow's beginning, or one that is not selected, is taken only when it is there already. */
+function takenByFlow(
   { records, target, createdFrom = 0 }: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'createdFrom'>>,
   present: readonly SourceRecord[],
 ): Promise<readonly SourceRecord[]> {
-  const isBefore = ({ createdAt = null }: SourceRecord) => createdAt !== null && createdAt < createdFrom
-  const before = present.filter(isBefore).flatMap(({ id }) => id ?? [])
-  if (before.length === 0) return present
-  const known = await records.observedSince(target, before, 0)
-  return present.filter((record) => !isBefore(record) || (record.id !== null && known.has(record.id)))
+  const isDoubtful = ({ createdAt = null, isSelected = true }: SourceRecord) =>
+    !isSelected || (createdAt !== null && createdAt < createdFrom)
+  return withoutUnknown(records, target, present, isDoubtful)
 }

@@ -4,8 +4,15 @@ import type { RowMapper } from '../row-mapper.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { chooseCut, type CutState } from './cut-ranges.ts'
 import { LiveRange } from './live-range.ts'
-import { NO_OBSERVATION, NOTHING_OBSERVED, observeRecords, type ObservedRecords } from './observe-records.ts'
+import {
+  NO_OBSERVATION,
+  NOTHING_OBSERVED,
+  observeRecords,
+  withDropped,
+  type ObservedRecords,
+} from './observe-records.ts'
 import { Stopped } from './patience.ts'
+import type { RefineList } from './selection.ts'
 import type { SourceReader } from './source-reader.ts'
 
 /** How far the lists are read. */
@@ -33,6 +40,10 @@ export interface ReadListsOptions {
   readonly committer: ListCommitter
   readonly resource: SourceResource
   readonly mapper: RowMapper | null
+  /** Absent: pages are taken as the source gives them. */
+  readonly refine?: RefineList | undefined
+  /** The passes to read; those of the others stay as they are. Absent: all. */
+  readonly takes?: ((pass: string) => boolean) | undefined
   /** Take no further page. */
   readonly stop: AbortSignal
   /** After each stored page, with the estimate of what is left. */
@@ -74,7 +85,9 @@ class ListReading {
   constructor(options: ReadListsOptions) {
     this.#options = options
     const { ranges, planned } = options.committer.checkpoint
-    this.#ranges = ranges.filter((range) => !range.done).map((range) => new LiveRange(range, this.#isDivisible(range)))
+    this.#ranges = ranges
+      .filter(({ done, pass }) => !done && this.#takes(pass))
+      .map((range) => new LiveRange(range, this.#isDivisible(range)))
     this.#nextNo = Math.max(-1, ...ranges.map(({ no }) => no), ...planned.map(({ no }) => no)) + 1
   }
 
@@ -157,14 +170,17 @@ class ListReading {
 
   /** The next page of the range as it is stored. The objects themselves, which are large, are left behind here. */
   async #observePage(range: LiveRange) {
-    const { reader, mapper, resource } = this.#options
+    const { reader, mapper, resource, refine } = this.#options
     this.#onTheirWay += 1
     try {
       const page = await reader.readPage(range.pass, range.created, range.cursor)
-      const { records, nextCursor } = this.#within(range, page.value)
+      const { records, nextCursor, dropped = 0 } = this.#within(range, page.value)
       range.arrived(records, nextCursor === null)
       this.#count(range, records)
-      return { nextCursor, observed: observeRecords(records, mapper), observation: page.observation, note: null }
+      const read = { records, observation: page.observation }
+      const taken = refine === undefined ? read : await refine(range.pass, read)
+      const observed = withDropped(observeRecords(taken.records, mapper), dropped)
+      return { nextCursor, observed, observation: taken.observation, note: null }
     } catch (error) {
       if (!isRefusedPass(error, resource, range.pass)) throw error
       const note = `The list pass ${range.pass} was left out: ${error.message}`
@@ -180,7 +196,7 @@ class ListReading {
     const { from } = created
     if (!isDivisible || from === null) return page
     const records = page.records.filter(({ createdAt = null }) => createdAt === null || createdAt >= from)
-    return records.length === page.records.length ? page : { records, nextCursor: null }
+    return records.length === page.records.length ? page : { ...page, records, nextCursor: null }
   }
 
   /** The checkpoint with all ranges as they are now, and `range` at its next page. */
@@ -191,7 +207,8 @@ class ListReading {
       const before = stored.get(live.no)
       return before === undefined ? live.toReadRange() : { ...before, created: live.created }
     })
-    return { ...checkpoint, ranges }
+    const others = checkpoint.ranges.filter(({ pass }) => !this.#takes(pass))
+    return { ...checkpoint, ranges: [...others, ...ranges] }
   }
 
   #count({ isDivisible }: LiveRange, records: readonly SourceRecord[]): void {
@@ -203,6 +220,10 @@ class ListReading {
     if (newest === null || oldest === null) return
     const seen = this.#seen ?? { newest, oldest }
     this.#seen = { newest: Math.max(seen.newest, newest), oldest: Math.min(seen.oldest, oldest) }
+  }
+
+  #takes(pass: string): boolean {
+    return this.#options.takes?.(pass) ?? true
   }
 
   #drop(range: LiveRange): void {

@@ -63,15 +63,24 @@ function metrics({ status, checkpoint, errors, now }: RunDocumentRequest): JsonO
   }
 }
 
-/** What whoever relies on the run must know: what was listed anew and why, what could not be read. */
-function remarks({ relist, notes, window }: Checkpoint): JsonObject {
+/**
+ * What whoever relies on the run must know: what was listed anew and why, what could not be read, how much a search has
+ * found wrongly.
+ */
+function remarks({ relist, notes, window, counts: { dropped } }: Checkpoint): JsonObject {
   const isTold = relist !== null && relist.reason !== null
-  if (!isTold && notes.length === 0) return {}
+  if (!isTold && notes.length === 0 && dropped === null) return {}
   const relisted = isTold && {
     reason: relist.reason,
     ...(relist.changesMissedSince === null ? {} : { gapStart: relist.changesMissedSince, gapEnd: window.end }),
   }
-  return { extensions: { ...(relisted === false ? {} : { relisted }), ...(notes.length === 0 ? {} : { notes }) } }
+  return {
+    extensions: {
+      ...(relisted === false ? {} : { relisted }),
+      ...(notes.length === 0 ? {} : { notes }),
+      ...(dropped === null ? {} : { droppedRecordCount: dropped }),
+    },
+  }
 }
 
 function recordSummary(counts: RunCounts): JsonObject {

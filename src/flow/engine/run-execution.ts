@@ -155,7 +155,10 @@ export class RunExecution {
       return { saved: await this.#writer.saveProgress(scope, result), result }
     })
     this.#patience.progress()
-    for (const reason of [prepared.relist?.reason, ...prepared.notes]) if (reason) this.#log.warn({ reason }, 'note')
+    const ordinary = parts.resource.selection?.note
+    for (const reason of [prepared.relist?.reason, ...prepared.notes]) {
+      if (reason && reason !== ordinary) this.#log.warn({ reason }, 'note')
+    }
     return prepared
   }
 

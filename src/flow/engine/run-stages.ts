@@ -1,3 +1,4 @@
+import type { ChangeFeedRules } from '../../plugins/plugin.ts'
 import type { StoredEntity } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
 import type { Flow, SourceConnection } from '../types.ts'
@@ -12,6 +13,7 @@ import { readUndecided } from './read-undecided.ts'
 import { readUnlisted } from './read-unlisted.ts'
 import type { RunParts } from './run-parts.ts'
 import { flowBeginning } from './run-window.ts'
+import { refineForRun } from './selection.ts'
 import type { SourceReader } from './source-reader.ts'
 
 export interface RunStagesOptions {
@@ -31,23 +33,31 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   const { context, parts, reader, committer, stop, onListed, save } = options
   const { resource, target, mapper } = parts
   const { records, audits, progress } = context.store
-  const lists = { reader, committer, resource, mapper, stop, onProgress: onListed }
+  const refine = refineForRun({ resource, records, target })
+  const lists = { reader, committer, resource, mapper, refine, stop, onProgress: onListed }
   const deletable = resource.deletable ?? false
   const objects = { reader, committer, records, target, mapper, deletable, stop }
 
-  await readLists(lists)
-
-  if (resource.changeFeed !== undefined) {
+  const readAnnounced = async (feed: ChangeFeedRules): Promise<void> => {
     const position = parseChangePosition((await progress.get(parts.flow.no))?.changePosition ?? null)
     const known = new Set(position?.known)
     const createdFrom = Math.ceil(flowBeginning(parts.schedule) / 1000)
-    await readChanges({ ...objects, feed: resource.changeFeed, known, createdFrom })
-    await readLists(lists)
-    const { changes } = committer.checkpoint
-    if (changes !== null && !changes.isCovered && !changes.metKnown && position !== null && known.size > 0) {
+    await readChanges({ ...objects, feed, known, createdFrom })
+    // The passes that changes have added.
+    await readLists({ ...lists, takes: (pass) => !resource.passes.includes(pass) })
+    const { changes, relist } = committer.checkpoint
+    const isHole = changes !== null && !changes.isCovered && !changes.metKnown
+    if (isHole && relist === null && position !== null && known.size > 0) {
       committer.restart(await save(relistAfterHole(committer.checkpoint, changes, { parts }, position.takenAt)))
-      await readLists(lists)
     }
+  }
+  const { changeFeed, selection } = resource
+  // A run delivers an object once: what an index shows of it must not come before its newest state.
+  if (selection !== undefined && changeFeed !== undefined) await readAnnounced(changeFeed)
+  await readLists(lists)
+  if (selection === undefined && changeFeed !== undefined) {
+    await readAnnounced(changeFeed)
+    await readLists(lists)
   }
   await readUnlisted({ ...objects, isOwnRun: createOwnRunCheck(context, parts) })
   // What an audit calls extra is known to be gone.
@@ -55,10 +65,13 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   await readUndecided(objects)
 }
 
-/** Tells whether a run was over the same base connection, asking the store once for each run. */
+/**
+ * Tells whether a run was over the same base connection, asking the store once for each run. Where the source connection
+ * selects objects it must be the same source connection: others may have brought any number that this one never shows.
+ */
 export function createOwnRunCheck(
   { store }: FlowContext,
-  { base }: Pick<RunParts, 'base'>,
+  { base, sourceConnection, resource }: Pick<RunParts, 'base' | 'sourceConnection' | 'resource'>,
 ): (runNo: number) => Promise<boolean> {
   const answers = new Map<number, Promise<boolean>>()
   const ask = async (runNo: number): Promise<boolean> => {
@@ -67,6 +80,7 @@ export function createOwnRunCheck(
     const flow = (await store.entities.get(run, 'flows', String(run.document.flowId))) as StoredEntity<Flow> | null
     const sourceId = flow?.document.sourceConnectionIds[0]
     if (sourceId === undefined) return false
+    if (resource.selection !== undefined) return sourceId === sourceConnection.id
     const source = await store.entities.get(run, 'sourceConnections', sourceId)
     return (source as StoredEntity<SourceConnection> | null)?.document.baseConnectionId === base.id
   }

@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../../json.ts'
 import { FatalSourceError } from '../../plugins/plugin.ts'
 import type { Source, SourcePlugin, SourceResource } from '../../plugins/plugin.ts'
 import type { StoredEntity } from '../../store/store.ts'
+import { checkParams } from '../check-params.ts'
 import type { FlowContext } from '../context.ts'
 import { connectionSpecId, openSource, pluginOf, resourceOf } from '../open-source.ts'
 import { callSource } from './call-source.ts'
@@ -28,7 +29,7 @@ export interface ExploreService {
 }
 
 export function createExploreService(context: FlowContext, limits: SourceCallLimits = {}): ExploreService {
-  const { store, clock, specs } = context
+  const { store, clock } = context
 
   return {
     async exploreConnection(caller, connectionId, query) {
@@ -96,7 +97,7 @@ export function createExploreService(context: FlowContext, limits: SourceCallLim
   }
 
   function chosenResource(connection: StoredEntity, plugin: SourcePlugin, params: JsonObject): SourceResource {
-    const faults = specs.connectionSpec(connectionSpecId(connection))?.validateParams(params) ?? []
+    const faults = checkParams(context, connectionSpecId(connection), params)
     const [first] = faults
     if (first !== undefined) {
       throw new FlowServiceError('1312-400', `The parameters of the source are not valid: ${first.message}.`, {

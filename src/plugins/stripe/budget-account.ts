@@ -18,6 +18,8 @@ export interface AccountBudget {
   parallelism(operation?: string): number
   /** Requests per second that one operation may send while nothing is refused. */
   readonly perSecond: number
+  /** Requests per second that all searches together may send while nothing is refused. */
+  readonly searchesPerSecond: number
 }
 
 export interface BudgetRequest {
@@ -39,6 +41,9 @@ export interface BudgetLease {
  */
 export type RequestOutcome = 'answered' | 'failed' | { readonly rateLimited: string }
 
+/** Operations that end so share one limiter, whatever they search. */
+const SEARCH = '/search'
+
 /** Requests that may wait for others at a server that answers one after the other. */
 const CROWD = 4
 
@@ -48,7 +53,7 @@ export interface AccountLimits {
   readonly global: number
   /** Requests per second of one operation. */
   readonly endpoint: number
-  /** Requests per second of an operation that searches. */
+  /** Requests per second of all operations that search together. */
   readonly search: number
   /** Requests under way. */
   readonly concurrency: number
@@ -116,6 +121,10 @@ export class Account implements AccountBudget {
 
   get perSecond(): number {
     return Math.min(this.#limits.global, this.#limits.endpoint)
+  }
+
+  get searchesPerSecond(): number {
+    return Math.min(this.#limits.global, this.#limits.search)
   }
 
   /** Milliseconds since it had anything to do. */
@@ -223,11 +232,13 @@ export class Account implements AccountBudget {
   }
 
   #operation(name: string): Limiter {
-    const known = this.#operations.get(name)
+    const isSearch = name.endsWith(SEARCH)
+    const limiter = isSearch ? SEARCH : name
+    const known = this.#operations.get(limiter)
     if (known) return known
     const { endpoint, search, concurrency } = this.#limits
-    const made = new Limiter(name.endsWith('/search') ? search : endpoint, concurrency)
-    this.#operations.set(name, made)
+    const made = new Limiter(isSearch ? search : endpoint, concurrency)
+    this.#operations.set(limiter, made)
     return made
   }
 }

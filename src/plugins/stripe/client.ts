@@ -14,6 +14,11 @@ export interface StripeClient {
    */
   list(path: string, parameters: StripeParameters, signal: AbortSignal): Promise<StripeList>
   /**
+   * One GET of a search. Throws like `list`.
+   * @param path - for example `/v1/charges/search`
+   */
+  search(path: string, parameters: StripeParameters, signal: AbortSignal): Promise<StripeSearchResult>
+  /**
    * One GET of an object by its id. Null when Stripe does not know the id (404 `resource_missing`); throws like `list`.
    * @param path - of the object's list, for example `/v1/charges`
    */
@@ -21,8 +26,8 @@ export interface StripeClient {
   /** The same client, which calls `onSent` whenever a request is really sent. */
   telling(onSent: (() => void) | undefined): StripeClient
   /**
-   * How many requests at once fill the account's budget for the list that this client read last, at the latency seen of
-   * late, at least 1.
+   * How many requests at once fill the account's budget for the list or search that this client read last, at the latency
+   * seen of late, at least 1.
    */
   parallelism(): number
 }
@@ -35,6 +40,11 @@ export interface StripeList {
   readonly hasMore: boolean
   /** How many objects the whole list has, when that was asked for and Stripe told it; else null. */
   readonly totalCount: number | null
+}
+
+export interface StripeSearchResult extends Pick<StripeList, 'data' | 'totalCount'> {
+  /** What asks for the next page of the same search, opaque; null on the last. */
+  readonly nextPage: string | null
 }
 
 export type StripeObject = JsonObject & { readonly id: string }
@@ -101,6 +111,10 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
       listedLast = path
       return parseList(await get(withQuery(path, parameters), signal, onSent), path)
     },
+    async search(path, parameters, signal) {
+      listedLast = path
+      return parseSearchResult(await get(withQuery(path, parameters), signal, onSent), path)
+    },
     async retrieve(path, id, signal) {
       try {
         return parseObject(await get(`${path}/${encodeURIComponent(id)}`, signal, onSent), path)
@@ -120,7 +134,8 @@ function withQuery(path: string, parameters: StripeParameters): string {
     if (typeof value === 'string') query.append(name, value)
     else value.forEach((part, index) => query.append(`${name}[${index}]`, part))
   }
-  return query.size === 0 ? path : `${path}?${query.toString()}`
+  // A plus for a space is a form's; in the query of a URL nobody promises that it is read so.
+  return query.size === 0 ? path : `${path}?${query.toString().replaceAll('+', '%20')}`
 }
 
 function isUnknownId(error: unknown): boolean {
@@ -133,15 +148,29 @@ function parseObject(answer: unknown, path: string): StripeObject {
 }
 
 function parseList(answer: unknown, path: string): StripeList {
+  const list = parseEnvelope(answer, path)
+  if (list.data.length === 0 && list.hasMore) {
+    throw new RetriableSourceError('unavailable', `Stripe's list ${path} is empty but says that there is more.`)
+  }
+  return list
+}
+
+/** An empty page in the middle is no fault of a search: the next page is not found by what stands on this one. */
+function parseSearchResult(answer: unknown, path: string): StripeSearchResult {
+  const { data, hasMore, totalCount } = parseEnvelope(answer, path)
+  if (!hasMore) return { data, totalCount, nextPage: null }
+  const nextPage = isJsonObject(answer) ? answer.next_page : null
+  if (typeof nextPage === 'string' && nextPage !== '') return { data, totalCount, nextPage }
+  throw new RetriableSourceError('unavailable', `Stripe's search ${path} has more but does not tell the next page.`)
+}
+
+function parseEnvelope(answer: unknown, path: string): StripeList {
   if (!isJsonObject(answer) || !Array.isArray(answer.data) || typeof answer.has_more !== 'boolean') {
     throw new RetriableSourceError('unavailable', `Stripe's answer to ${path} is not a list.`)
   }
   const data: unknown[] = answer.data
   if (!data.every(isStripeObject)) {
     throw new RetriableSourceError('unavailable', `Stripe's list ${path} holds an entry without an id.`)
-  }
-  if (data.length === 0 && answer.has_more) {
-    throw new RetriableSourceError('unavailable', `Stripe's list ${path} is empty but says that there is more.`)
   }
   const { total_count: count } = answer
   return { data, hasMore: answer.has_more, totalCount: typeof count === 'number' ? count : null }

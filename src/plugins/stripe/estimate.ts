@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { FatalSourceError, RetriableSourceError } from '../plugin.ts'
-import type { CreatedWindow, EstimateRequest, SourceEstimate, SourcePermission } from '../plugin.ts'
+import type { CreatedWindow, EstimateRequest, SourceEstimate } from '../plugin.ts'
 import type { StripeClient, StripeList, StripeParameters } from './client.ts'
-import { toSourceError } from './errors.ts'
+import { CHANGE_FEED, EstimateCalls, MOST_CALLS } from './estimate-calls.ts'
 import { estimateBySampling } from './estimate-sampling.ts'
 import type { SampledPage } from './estimate-sampling.ts'
-import { EVENTS_PERMISSION, isResourcePath, RESOURCE_PATHS, STRIPE_RESOURCES } from './resources.ts'
+import { isResourcePath, RESOURCE_PATHS, STRIPE_RESOURCES } from './resources.ts'
 import type { StripeFilters, StripeResource } from './resources.ts'
 
 export interface StripeEstimatorOptions {
@@ -23,14 +22,7 @@ export interface StripeEstimatorOptions {
 /** The last version in which Stripe counts a list; of newer accounts it refuses to count in any version. */
 export const COUNTING_API_VERSION = '2025-02-24.acacia'
 
-/** How the change feed is called among the permissions. */
-const CHANGE_FEED = 'events'
-const EVENTS_PATH = '/v1/events'
-
-const MOST_CALLS = 20
 const PAGE_SIZE = 100
-const MOST_REPEATS = 2
-const REPEAT_AFTER_MS = 500
 /** A list of more pages is cut into ranges that are read side by side; the last page of each is not full. */
 const UNDIVIDED_PAGES = 10
 const REQUESTS_PER_PAGE = 1.05
@@ -68,38 +60,28 @@ class Estimate {
   readonly #options: StripeEstimatorOptions
   readonly #request: EstimateRequest
   readonly #resource: StripeResource
-  readonly #now: () => number
-  #calls = 0
-  #answers = 0
-  #answerMs = 0
+  readonly #calls: EstimateCalls
   #isCountingRefused = false
 
   constructor(options: StripeEstimatorOptions, request: EstimateRequest, resource: StripeResource) {
     this.#options = options
     this.#request = request
     this.#resource = resource
-    this.#now = options.now ?? (() => performance.now())
+    this.#calls = new EstimateCalls({ ...options, signal: request.signal })
   }
 
   async make(): Promise<SourceEstimate> {
     const own: { page?: StripeList } = {}
-    const permissions = await Promise.all([
-      ...RESOURCE_PATHS.map((path) => {
-        const { listPath, permission } = STRIPE_RESOURCES[path]
-        if (path !== this.#resource.resourcePath) return this.#probe(path, listPath, permission)
-        return this.#permissionTo(path, permission, async () => {
-          own.page = await this.#newestPage(passesOf(this.#resource)[0])
-        })
-      }),
-      this.#probe(CHANGE_FEED, EVENTS_PATH, EVENTS_PERMISSION),
-    ])
+    const permissions = await this.#calls.permissions(this.#resource.resourcePath, async () => {
+      own.page = await this.#newestPage(passesOf(this.#resource)[0])
+    })
     if (own.page === undefined) {
-      return { permissions, rows: 0, exact: true, requests: 0, seconds: 0, calls: this.#calls }
+      return { permissions, rows: 0, exact: true, requests: 0, seconds: 0, calls: this.#calls.count }
     }
     const granted = new Set(permissions.filter((entry) => entry.granted).map(({ resourcePath }) => resourcePath))
     const passes = passesOf(this.#resource).filter(({ listPath }) => granted.has(pathOf(listPath) ?? ''))
     const counts = await this.#countPasses(passes, own.page)
-    return { permissions, ...this.#summary(passes, counts, granted.has(CHANGE_FEED)), calls: this.#calls }
+    return { permissions, ...this.#summary(passes, counts, granted.has(CHANGE_FEED)), calls: this.#calls.count }
   }
 
   async #countPasses(passes: readonly ListPass[], firstPage: StripeList): Promise<readonly PassCount[]> {
@@ -107,14 +89,14 @@ class Estimate {
     for (const [index, pass] of passes.entries()) {
       const page = index === 0 ? firstPage : await this.#newestPage(pass)
       // Every later pass needs a call for its own newest page.
-      counts.push(await this.#count(pass, page, Math.floor((MOST_CALLS - this.#calls) / (passes.length - index))))
+      counts.push(await this.#count(pass, page, Math.floor((MOST_CALLS - this.#calls.count) / (passes.length - index))))
     }
     return counts
   }
 
   async #count(pass: ListPass, newest: StripeList, calls: number): Promise<PassCount> {
     if (!newest.hasMore) return { rows: newest.data.length, exact: true }
-    const before = this.#calls
+    const before = this.#calls.count
     const counted = calls > 0 ? await this.#askForCount(pass) : null
     if (counted !== null) return { rows: Math.max(counted, newest.data.length), exact: true }
 
@@ -124,7 +106,7 @@ class Estimate {
       known = undefined
       return { times: page.data.map(createdOf), hasMore: page.hasMore }
     }
-    const callsLeft = () => calls - (this.#calls - before)
+    const callsLeft = () => calls - (this.#calls.count - before)
     const { count, exact } = await estimateBySampling(read, this.#request.window, callsLeft)
     return { rows: count, exact }
   }
@@ -134,7 +116,7 @@ class Estimate {
     if (this.#isCountingRefused) return null
     const parameters = { ...pass.filters, ...windowParameters(this.#request.window), limit: '1' }
     try {
-      const { totalCount } = await this.#send(pass.permission, () =>
+      const { totalCount } = await this.#calls.send(pass.permission, () =>
         this.#options.countingClient.list(
           pass.listPath,
           { ...parameters, expand: ['total_count'] },
@@ -170,27 +152,10 @@ class Estimate {
 
   /** What the budget lets go and the latency lets come back; a list that is not cut is read one page after another. */
   #secondsFor(requests: number, counts: readonly PassCount[]): number {
-    const latency = this.#answerMs / Math.max(1, this.#answers) / 1000
+    const latency = this.#calls.meanSeconds
     const undivided = counts.every(({ rows }) => rows <= UNDIVIDED_PAGES * PAGE_SIZE)
     const parallelism = undivided ? 1 : Math.max(1, this.#options.client.parallelism())
     return Math.max(requests / this.#options.requestsPerSecond, (requests * latency) / parallelism)
-  }
-
-  #probe(resourcePath: string, listPath: string, permission: string): Promise<SourcePermission> {
-    return this.#permissionTo(resourcePath, permission, async () => {
-      const { client } = this.#options
-      await this.#send(permission, () => client.list(listPath, { limit: '1' }, this.#request.signal))
-    })
-  }
-
-  async #permissionTo(resourcePath: string, permission: string, read: () => Promise<void>): Promise<SourcePermission> {
-    try {
-      await read()
-      return { resourcePath, granted: true, missing: null }
-    } catch (error) {
-      if (!(error instanceof FatalSourceError) || error.reason !== 'permission') throw error
-      return { resourcePath, granted: false, missing: /\brak_\w+/.exec(error.message)?.[0] ?? permission }
-    }
   }
 
   async #newestPage(pass: ListPass | undefined): Promise<StripeList> {
@@ -199,31 +164,9 @@ class Estimate {
   }
 
   #list({ listPath, filters, permission }: ListPass, parameters: StripeParameters): Promise<StripeList> {
-    return this.#send(permission, () =>
+    return this.#calls.send(permission, () =>
       this.#options.client.list(listPath, { ...filters, ...parameters }, this.#request.signal),
     )
-  }
-
-  /** Sends one request, again when it fails in a way that may pass, as long as calls are left. */
-  async #send<T>(permission: string, request: () => Promise<T>): Promise<T> {
-    const { signal } = this.#request
-    for (let repeats = 0; ; repeats++) {
-      if (this.#calls >= MOST_CALLS) throw new RetriableSourceError('unavailable', 'Stripe failed too often.')
-      const startedAt = this.#now()
-      this.#calls++
-      try {
-        const answer = await request()
-        this.#answers++
-        this.#answerMs += this.#now() - startedAt
-        return answer
-      } catch (thrown) {
-        signal.throwIfAborted()
-        const error = toSourceError(thrown, this.#options.key, permission)
-        const isHopeless = !(error instanceof RetriableSourceError) || repeats >= MOST_REPEATS
-        if (isHopeless) throw error
-        await sleep(error.retryAfterMs ?? REPEAT_AFTER_MS, undefined, { signal })
-      }
-    }
   }
 }
 

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../../clock.ts'
 import type { JsonObject } from '../../json.ts'
-import type { ChangeFeedRules, SourcePlugin, SourceResource } from '../plugin.ts'
+import type { ChangeFeedRules, SelectionRules, SourcePlugin, SourceResource } from '../plugin.ts'
 import { createAccountBudgets } from './budget.ts'
 import { createStripeClient, DEFAULT_API_VERSION, type StripeClientOptions } from './client.ts'
 import { COUNTING_API_VERSION, createStripeEstimator } from './estimate.ts'
 import { passNames, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
+import { createSearchEstimator } from './search-estimate.ts'
+import { SEARCH_PASS } from './search-page.ts'
+import { checkSearchParams, searchOf } from './search-params.ts'
 import { createStripeSource } from './source.ts'
 
 export interface StripePluginOptions {
@@ -36,25 +39,45 @@ const OVERLAP_SECONDS = 120
 /** Stripe keeps events for 30 days, and lists one within minutes of the change. */
 const CHANGE_FEED: ChangeFeedRules = { horizonSeconds: 30 * 86_400, overlapSeconds: 300 }
 
+/** Search finds an object normally within a minute, and within an hour when Stripe has a bad day. */
+const SEARCH: SelectionRules = {
+  lagSeconds: 3600,
+  note:
+    'The records were found by Stripe’s Search, whose index is normally less than a minute and in bad times up to an hour ' +
+    'behind. What Stripe announced as changed in that hour was read by its id.',
+}
+
 /**
  * The Stripe source: reads six resources with a secret key, a restricted key or an OAuth token. All its connections to
  * one account share one budget of requests.
  */
 export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
   const { apiBase, share = DEFAULT_SHARE, rateGlobal, rateEndpoint, concurrency, httpClient, clock } = options
+  const resources = RESOURCE_PATHS.map(describeResource)
   const budgets = createAccountBudgets({ share, rateGlobal, rateEndpoint, concurrency, clock })
   return {
     connectionSpec: readJson('connection-spec.json') as SourcePlugin['connectionSpec'],
-    resources: RESOURCE_PATHS.map(describeResource),
+    resources,
+    isSearchable: true,
+    resourceOf(params) {
+      const resource = resources.find(({ resourcePath }) => resourcePath === params.resourcePath)
+      return resource !== undefined && typeof params.query === 'string' ? searchedResource(resource) : resource
+    },
+    checkParams: checkSearchParams,
     connect(auth, params, { owner, observer }) {
       const key = String(auth.accessToken)
+      const search = searchOf(params)
       const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : DEFAULT_API_VERSION
       const budget = budgets.of(key)
       const clientOptions = { apiBase, key, budget, owner, observer, httpClient }
       const client = createStripeClient({ ...clientOptions, apiVersion })
       return {
-        ...createStripeSource({ client, key, apiVersion }),
+        ...createStripeSource({ client, key, apiVersion, search }),
         estimate(request) {
+          if (search !== null) {
+            const { searchesPerSecond: requestsPerSecond } = budget
+            return createSearchEstimator({ client, search, key, requestsPerSecond })(request)
+          }
           const countingClient = createStripeClient({ ...clientOptions, apiVersion: COUNTING_API_VERSION })
           const { perSecond: requestsPerSecond } = budget
           return createStripeEstimator({ client, countingClient, key, requestsPerSecond })(request)
@@ -77,6 +100,18 @@ function describeResource(resourcePath: ResourcePath): SourceResource {
     ...(Object.keys(events).length === 0 ? {} : { changeFeed: CHANGE_FEED }),
     overlapSeconds: OVERLAP_SECONDS,
     builtInSchema: readJson(`specs/schemas/${resourcePath}.json`),
+  }
+}
+
+/** The same resource when a query selects some of its objects. Search pages only from one page to the next. */
+function searchedResource(resource: SourceResource): SourceResource {
+  return {
+    ...resource,
+    passes: [SEARCH_PASS],
+    optionalPasses: [],
+    divisible: false,
+    overlapSeconds: SEARCH.lagSeconds,
+    selection: SEARCH,
   }
 }
 

@@ -73,7 +73,8 @@ async function readObjects(
   return { objects: await completeAll(client, resource, data, request.signal), nextCursor }
 }
 
-function toRecord(resource: StripeResource, object: StripeObject): SourceRecord {
+/** The object in source form, with what the host must know of it. */
+export function toRecord(resource: StripeResource, object: StripeObject): SourceRecord {
   return {
     id: object.id,
     record: { data: object },

@@ -22,6 +22,8 @@ export type ResourcePath = (typeof RESOURCE_PATHS)[number]
 export interface StripeResource {
   readonly resourcePath: ResourcePath
   readonly listPath: string
+  /** Where Stripe's Search language finds objects of the resource, hidden ones too; null when it cannot. */
+  readonly searchPath: string | null
   /**
    * List calls that together show every object that `listPath` can show: Stripe's defaults hide canceled subscriptions
    * and show only active prices. Name of the pass to the filters that it sends.
@@ -41,7 +43,7 @@ export interface StripeResource {
   readonly maturity: Maturity | null
   /** The permission that a restricted key needs to read it, by Stripe's name. */
   readonly permission: string
-  /** The limiter that its requests count against besides the account's global one. */
+  /** The limiter that its lists count against besides the account's global one. */
   readonly rateClass: RateClass
 }
 
@@ -104,6 +106,7 @@ const REFUND_EVENTS = ['refund.created', 'refund.updated', 'refund.failed', 'cha
 
 /** What most rows have in common. */
 const PLAIN = {
+  searchPath: null,
   passes: EVERYTHING,
   embeddedPass: null,
   holderPass: null,
@@ -118,6 +121,7 @@ export const STRIPE_RESOURCES: Readonly<Record<ResourcePath, StripeResource>> = 
     ...PLAIN,
     resourcePath: 'charges',
     listPath: '/v1/charges',
+    searchPath: '/v1/charges/search',
     permission: 'rak_charge_read',
     events: {
       ...named('charge', ['succeeded', 'pending', 'failed', 'captured', 'expired', 'refunded', 'updated'], OWN),
@@ -130,6 +134,7 @@ export const STRIPE_RESOURCES: Readonly<Record<ResourcePath, StripeResource>> = 
     ...PLAIN,
     resourcePath: 'subscriptions',
     listPath: '/v1/subscriptions',
+    searchPath: '/v1/subscriptions/search',
     permission: 'rak_subscription_read',
     passes: ALL_STATUSES,
     holderPass: { member: 'price', filters: ALL_STATUSES.all },
@@ -166,6 +171,7 @@ export const STRIPE_RESOURCES: Readonly<Record<ResourcePath, StripeResource>> = 
     ...PLAIN,
     resourcePath: 'customers',
     listPath: '/v1/customers',
+    searchPath: '/v1/customers/search',
     permission: 'rak_customer_read',
     deletable: true,
     events: {
@@ -179,6 +185,7 @@ export const STRIPE_RESOURCES: Readonly<Record<ResourcePath, StripeResource>> = 
     ...PLAIN,
     resourcePath: 'prices',
     listPath: '/v1/prices',
+    searchPath: '/v1/prices/search',
     permission: 'rak_price_read',
     passes: { active: { active: 'true' }, inactive: { active: 'false' } },
     // Prices made inline with a subscription stand in no list of prices.

@@ -1,7 +1,8 @@
-import { FatalSourceError, type Source } from '../plugin.ts'
+import { FatalSourceError, type Source, type SourceRecord } from '../plugin.ts'
 import { readChanges } from './changes.ts'
 import type { StripeClient } from './client.ts'
 import { toSourceError } from './errors.ts'
+import type { JsonObject } from '../../json.ts'
 import { readObject, readPage } from './reader.ts'
 import {
   EVENTS_PERMISSION,
@@ -11,6 +12,8 @@ import {
   STRIPE_RESOURCES,
   type StripeResource,
 } from './resources.ts'
+import { readSearchPage, SEARCH_PASS } from './search-page.ts'
+import type { StripeSearch } from './search-params.ts'
 
 export interface StripeSourceOptions {
   readonly client: StripeClient
@@ -18,10 +21,12 @@ export interface StripeSourceOptions {
   readonly key: string
   /** The version that the client asks for. */
   readonly apiVersion: string
+  /** Null to read everything. */
+  readonly search?: StripeSearch | null
 }
 
 /** Reads one Stripe account through a client. Throws source errors only, and the reason of an aborted signal. */
-export function createStripeSource({ client, key, apiVersion }: StripeSourceOptions): Source {
+export function createStripeSource({ client, key, apiVersion, search = null }: StripeSourceOptions): Source {
   async function asking<T>(permission: string, signal: AbortSignal, work: Promise<T>): Promise<T> {
     try {
       return await work
@@ -30,6 +35,9 @@ export function createStripeSource({ client, key, apiVersion }: StripeSourceOpti
       throw toSourceError(error, key, permission)
     }
   }
+
+  const marked = (record: SourceRecord): SourceRecord =>
+    search === null ? record : { ...record, isSelected: search.selects(record.record.data as JsonObject) }
 
   return {
     apiVersion,
@@ -52,7 +60,12 @@ export function createStripeSource({ client, key, apiVersion }: StripeSourceOpti
     async readPage(request) {
       const resource = resourceAt(request.resourcePath)
       const permission = passPermission(resource, request.pass)
-      return asking(permission, request.signal, readPage(client.telling(request.onSent), resource, request))
+      const asked = client.telling(request.onSent)
+      if (search !== null && request.pass === SEARCH_PASS) {
+        return asking(permission, request.signal, readSearchPage(asked, search, request))
+      }
+      const page = await asking(permission, request.signal, readPage(asked, resource, request))
+      return { ...page, records: page.records.map(marked) }
     },
     async readChanges(request) {
       const resource = resourceAt(request.resourcePath)
@@ -63,7 +76,9 @@ export function createStripeSource({ client, key, apiVersion }: StripeSourceOpti
     },
     async readObject(request) {
       const resource = resourceAt(request.resourcePath)
-      return asking(resource.permission, request.signal, readObject(client.telling(request.onSent), resource, request))
+      const asked = client.telling(request.onSent)
+      const reading = await asking(resource.permission, request.signal, readObject(asked, resource, request))
+      return reading.state === 'present' ? { ...reading, record: marked(reading.record) } : reading
     },
   }
 }

@@ -12,6 +12,12 @@ export interface Behaviour {
   deletedPriceStatus: 200 | 404
   /** The status of `resource_missing` about a cursor. 400 has been observed. */
   missingCursorStatus: 400 | 404
+  /** Search finds a new or changed object so many seconds after the write: 0 to 3600. */
+  searchLagSeconds: number
+  /** Whether search shows what it finds as it is now, or as the index holds it. Not documented by Stripe. */
+  searchShows: 'current' | 'indexed'
+  /** Accounts in India cannot search. */
+  indiaAccount: boolean
 }
 
 export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
@@ -20,6 +26,9 @@ export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
   eventRepeatPercent: 0,
   deletedPriceStatus: 200,
   missingCursorStatus: 400,
+  searchLagSeconds: 5,
+  searchShows: 'current',
+  indiaAccount: false,
 }
 
 const MAX_LAG_SECONDS = 3600
@@ -30,6 +39,9 @@ const ALLOWED: { readonly [K in keyof Behaviour]: (value: unknown) => boolean } 
   eventRepeatPercent: (value) => isBetween(value, 100),
   deletedPriceStatus: (value) => value === 200 || value === 404,
   missingCursorStatus: (value) => value === 400 || value === 404,
+  searchLagSeconds: (value) => isBetween(value, MAX_LAG_SECONDS),
+  searchShows: (value) => value === 'current' || value === 'indexed',
+  indiaAccount: (value) => typeof value === 'boolean',
 }
 
 /** Takes the members of Behaviour out of options or settings; throws a 400 that names a bad one. */

@@ -37,11 +37,15 @@ export interface Row {
   readonly visibleAtMs?: number
 }
 
+/** Is told the index of an object before it is added or changed, and what is there until then. */
+type NoteChange = (index: number, before: () => StripeObject | undefined) => void
+
 /** One resource of one mode: generated objects, and on top of them what was changed, added or removed. */
 export class Collection {
   readonly spec: CollectionSpec
   readonly #plan: Plan
   readonly #lagMs: (index: number) => number
+  readonly #noteChange: NoteChange
   readonly #changed = new Map<number, StripeObject>()
   readonly #gone = new Set<number>()
   /** In list order, oldest first. */
@@ -52,10 +56,16 @@ export class Collection {
   #nextAdded = FIRST_ADDED_INDEX
 
   /** `lagMs` tells how long after its `created` lists leave out an object that is added now. */
-  constructor(spec: CollectionSpec, plan: Plan, lagMs: (index: number) => number = () => 0) {
+  constructor(
+    spec: CollectionSpec,
+    plan: Plan,
+    lagMs: (index: number) => number = () => 0,
+    noteChange: NoteChange = () => {},
+  ) {
     this.spec = spec
     this.#plan = plan
     this.#lagMs = lagMs
+    this.#noteChange = noteChange
   }
 
   /** How many objects are generated, hidden ones included. */
@@ -125,6 +135,7 @@ export class Collection {
   /** Adds an object that was given `nextId()`. */
   add(object: StripeObject): void {
     const index = this.#nextAdded++
+    this.#noteChange(index, () => undefined)
     const created = numberOf(object.created)
     const lag = this.#lagMs(index)
     const row = { index, created, ...(lag > 0 ? { visibleAtMs: created * 1000 + lag } : {}) }
@@ -137,7 +148,9 @@ export class Collection {
   /** Puts a new state in the place of an object; `created` must stay. */
   replace(object: StripeObject): void {
     const row = this.row(object.id)
-    if (row) this.#changed.set(row.index, object)
+    if (!row) return
+    this.#noteChange(row.index, () => this.object(row))
+    this.#changed.set(row.index, object)
   }
 
   /** Makes an object vanish, without a trace. */

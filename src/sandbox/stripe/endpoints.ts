@@ -1,5 +1,6 @@
 import { missingResource, unknownUrl } from './errors.ts'
 import { expandAll } from './expand.ts'
+import type { LimitClass } from './limits.ts'
 import { LIST_PARAMS, listEntries, listResource, listSchema, otherModeHint } from './lists.ts'
 import type { EventCause } from './events.ts'
 import type { Mutation } from './mutations/mutation.ts'
@@ -7,6 +8,7 @@ import { MUTATIONS } from './mutations/table.ts'
 import type { ParamSchema, ValidParams } from './parameters.ts'
 import type { Resource } from './resources.ts'
 import { RESOURCES } from './resources.ts'
+import { isSearchable, SEARCH_PARAMS, searchResource } from './search.ts'
 import type { ReadyPage } from './serialize.ts'
 import { shape } from './shapes.ts'
 import type { JsonHash, StripeObject } from './types.ts'
@@ -33,6 +35,8 @@ export interface Endpoint {
   readonly permission: string | null
   readonly access: 'read' | 'write'
   readonly params: ParamSchema
+  /** Shares a rate with the others of its class, in the place of one of its own. */
+  readonly limitClass?: LimitClass
   readonly handle: (call: Call) => JsonHash | ReadyPage
 }
 
@@ -95,6 +99,19 @@ function endpointsOf(resource: Resource): Endpoint[] {
       params: EXPAND,
       handle: (call) => answered(call, located(call, resource)),
     },
+    ...(isSearchable(resource.name)
+      ? [
+          {
+            method: 'GET',
+            pattern: `${path}/search`,
+            permission,
+            access: 'read' as const,
+            params: SEARCH_PARAMS,
+            limitClass: 'search' as const,
+            handle: (call: Call) => searchResource(call, resource),
+          },
+        ]
+      : []),
     ...(create
       ? [
           {
@@ -161,8 +178,8 @@ const nested: readonly Endpoint[] = [
       object: 'account',
       business_type: 'company',
       charges_enabled: true,
-      country: 'US',
-      default_currency: 'usd',
+      country: world.behaviour.indiaAccount ? 'IN' : 'US',
+      default_currency: world.behaviour.indiaAccount ? 'inr' : 'usd',
       details_submitted: true,
       email: 'sandbox@example.com',
       payouts_enabled: true,
@@ -184,6 +201,7 @@ export function route(method: string, path: string): { endpoint: Endpoint; id: s
   const exact = TABLE.get(`${method} ${path}`)
   if (exact) return { endpoint: exact, id: '' }
   const [, version, plural, id, ...rest] = path.split('/')
+  if (id === 'search') throw unknownUrl(method, path)
   const pattern = ['', version, plural, ':id', ...rest].join('/')
   const endpoint = id ? TABLE.get(`${method} ${pattern}`) : undefined
   if (!endpoint || id === undefined) throw unknownUrl(method, path)

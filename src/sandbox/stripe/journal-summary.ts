@@ -88,7 +88,7 @@ function increase(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1
 }
 
-/** `/v1/charges/ch_1/refunds` is `/v1/charges/:id/refunds`. */
+/** `/v1/charges/ch_1/refunds` is `/v1/charges/:id/refunds`; a search has no id. */
 function withoutId(path: string): string {
-  return path.replace(/^(\/v1\/[^/]+\/)[^/]+/, '$1:id')
+  return path.replace(/^(\/v1\/[^/]+\/)(?!search$)[^/]+/, '$1:id')
 }

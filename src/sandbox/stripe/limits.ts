@@ -12,11 +12,16 @@ export type RateLimitReason = (typeof RATE_LIMIT_REASONS)[number]
 export const ALGORITHMS = ['bucket', 'window'] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
 
+/** Operations that have one rate together. */
+export type LimitClass = 'search'
+
 /** Limits per mode. Absent means no limit. Rates are requests per second of real time, whatever the sandbox clock says. */
 export interface Limits {
   readonly globalPerSecond?: number
   /** Per operation, all ids together: `GET /v1/charges/:id` is one. */
   readonly endpointPerSecond?: number
+  /** All searches together, of whatever resource; they are not held to `endpointPerSecond` then. */
+  readonly searchPerSecond?: number
   /** Requests being answered at the same time. */
   readonly globalConcurrency?: number
   readonly endpointConcurrency?: number
@@ -28,7 +33,7 @@ export interface Limits {
 }
 
 /** The published figures of test mode. */
-export const STRIPE_TEST_LIMITS: Limits = { globalPerSecond: 25, endpointPerSecond: 25 }
+export const STRIPE_TEST_LIMITS: Limits = { globalPerSecond: 25, endpointPerSecond: 25, searchPerSecond: 20 }
 
 /** The headers that tell a client whether and when to try again. */
 export function adviceHeaders(shouldRetry?: boolean, retryAfterSeconds?: number): Record<string, string> {
@@ -77,7 +82,7 @@ export class Limiter {
   }
 
   /** Lets a request in and returns what to call when it has been answered; throws a 429 otherwise. */
-  enter(scope: string, operation: string): () => void {
+  enter(scope: string, operation: string, limitClass?: LimitClass): () => void {
     const { limits } = this
     if (Object.keys(limits).length === 0) return () => {}
     const global = this.#gauge(scope)
@@ -89,7 +94,7 @@ export class Limiter {
       throw this.#refusal('endpoint-concurrency')
     }
     if (!this.#take(global, limits.globalPerSecond)) throw this.#refusal('global-rate')
-    if (!this.#take(endpoint, limits.endpointPerSecond)) throw this.#refusal('endpoint-rate')
+    if (!this.#takeOf(endpoint, scope, limitClass)) throw this.#refusal('endpoint-rate')
     global.inFlight++
     endpoint.inFlight++
     return () => {
@@ -113,6 +118,12 @@ export class Limiter {
     const gauge: Gauge = { inFlight: 0, tokens: Infinity, refilledAt: this.#nowMs(), recent: [] }
     this.#gauges.set(name, gauge)
     return gauge
+  }
+
+  #takeOf(endpoint: Gauge, scope: string, limitClass: LimitClass | undefined): boolean {
+    const { endpointPerSecond, searchPerSecond } = this.limits
+    if (limitClass === undefined || searchPerSecond === undefined) return this.#take(endpoint, endpointPerSecond)
+    return this.#take(this.#gauge(`${scope} ${limitClass}`), searchPerSecond)
   }
 
   #take(gauge: Gauge, rate: number | undefined): boolean {

@@ -116,7 +116,7 @@ export class RequestHandler {
     const version = received.version ?? worlds[mode].accountVersion
     if (!isApiVersion(version)) throw new StripeError(400, `Invalid Stripe API version: ${version}`)
     const { endpoint, id } = route(method, path)
-    const leave = limiter.enter(mode, `${method} ${endpoint.pattern}`)
+    const leave = limiter.enter(mode, `${method} ${endpoint.pattern}`, endpoint.limitClass)
     try {
       await pause(this.#latencyMs() + plan.latencyMs)
       keys.authorize(key, endpoint.permission, endpoint.access)

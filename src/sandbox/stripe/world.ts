@@ -8,6 +8,7 @@ import { generateProduct } from './generate/price.ts'
 import { FIRST_ADDED_INDEX } from './ids.ts'
 import type { Plan } from './plan.ts'
 import { COLLECTION_SPECS } from './resources.ts'
+import { SearchIndex } from './search-index.ts'
 import { settled, shape } from './shapes.ts'
 import type { ChildKind, Mode, ResourceName, StripeObject } from './types.ts'
 import { RESOURCE_NAMES } from './types.ts'
@@ -33,6 +34,8 @@ export class World {
   readonly accountVersion: string
   readonly collections: Readonly<Record<ResourceName, Collection>>
   readonly behaviour: Behaviour
+  /** What search knows of each collection. */
+  readonly searchIndexes: ReadonlyMap<ResourceName, SearchIndex>
   readonly #lagKey: number
   readonly #deliveries = new Map<string, EventDelivery>()
   readonly #products = new Map<string, StripeObject>()
@@ -47,10 +50,17 @@ export class World {
     this.accountVersion = options.accountVersion
     this.behaviour = options.behaviour
     this.#lagKey = keyOf(options.plan.options.seed, options.mode, 'lag')
+    const nowMs = () => this.clock.nowMs()
+    const searchLagMs = () => this.behaviour.searchLagSeconds * 1000
+    this.searchIndexes = new Map(RESOURCE_NAMES.map((name) => [name, new SearchIndex(nowMs, searchLagMs)]))
     this.collections = Object.fromEntries(
       RESOURCE_NAMES.map((name, salt) => {
         const lagMs = (index: number) => (name === 'events' ? 0 : this.#lagMs('objectLagSeconds', index, salt))
-        return [name, new Collection(COLLECTION_SPECS[name], options.plan, lagMs)]
+        const index = this.searchIndexes.get(name)
+        return [
+          name,
+          new Collection(COLLECTION_SPECS[name], options.plan, lagMs, (at, before) => index?.note(at, before)),
+        ]
       }),
     ) as Record<ResourceName, Collection>
   }
@@ -162,6 +172,7 @@ export class World {
   /** Forgets every change: the generated world as it was at the start. */
   reset(): void {
     for (const collection of Object.values(this.collections)) collection.reset()
+    for (const index of this.searchIndexes.values()) index.reset()
     this.#deliveries.clear()
     this.#products.clear()
     this.#disputes.clear()

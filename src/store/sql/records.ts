@@ -1,11 +1,12 @@
-import type { DeliveredRecord, RecordStore } from '../store.ts'
+import type { RecordStore } from '../store.ts'
 import { atomically } from './atomically.ts'
 import { chunksOf } from './chunks.ts'
+import { DELIVERED_COLUMNS, selectCurrent, toCurrentRecord, toDeliveredRecord } from './current-records.ts'
 import { deliverPages, touchObjects } from './deliver-pages.ts'
 import { createObjectQueries } from './object-queries.ts'
-import type { DeliveryRow } from './plan-page.ts'
 import type { QueryTexts } from './query-texts.ts'
 import { findRecordSet } from './record-sets.ts'
+import { deleteSearchIndex } from './search-segments.ts'
 import type { Database } from './tables.ts'
 
 export function createRecordStore(db: Database, texts: QueryTexts): RecordStore {
@@ -43,13 +44,7 @@ export function createRecordStore(db: Database, texts: QueryTexts): RecordStore 
     },
 
     async current(dataSetNo, after, limit, includeDeleted) {
-      const rows = await db
-        .selectFrom('objects')
-        .innerJoin('deliveries', (join) =>
-          join.onRef('deliveries.run_no', '=', 'objects.run_no').onRef('deliveries.sequence', '=', 'objects.sequence'),
-        )
-        .innerJoin('record_sets', 'record_sets.no', 'objects.record_set_no')
-        .select([...DELIVERED_COLUMNS, 'objects.object_id as id', 'objects.record_set_no'])
+      const rows = await selectCurrent(db)
         .where('objects.data_set_no', '=', dataSetNo)
         .$if(!includeDeleted, (query) => query.where('objects.deleted', '=', 0))
         .$if(after !== null, (query) =>
@@ -65,10 +60,7 @@ export function createRecordStore(db: Database, texts: QueryTexts): RecordStore 
         .orderBy('objects.record_set_no')
         .limit(limit)
         .execute()
-      return rows.map((row) => ({
-        ...toDeliveredRecord(row),
-        position: { objectId: row.id, recordSetNo: row.record_set_no },
-      }))
+      return rows.map(toCurrentRecord)
     },
 
     async refuse(runNo, records) {
@@ -121,7 +113,10 @@ export function createRecordStore(db: Database, texts: QueryTexts): RecordStore 
     deleteDataSet(dataSetNo) {
       return atomically(db, async (db) => {
         const sets = await db.selectFrom('record_sets').select('no').where('data_set_no', '=', dataSetNo).execute()
-        for (const { no } of sets) await deleteRecordSet(db, no)
+        for (const { no } of sets) {
+          await deleteRecordSet(db, no)
+          await deleteSearchIndex(db, no)
+        }
         await db.deleteFrom('objects').where('data_set_no', '=', dataSetNo).execute()
         await db.deleteFrom('record_sets').where('data_set_no', '=', dataSetNo).execute()
       })
@@ -157,30 +152,4 @@ async function selectPageEnd(
     .where('page_limit', '=', limit)
     .executeTakeFirst()
   return row?.end_sequence ?? null
-}
-
-const DELIVERED_COLUMNS = [
-  'deliveries.run_no',
-  'deliveries.sequence',
-  'deliveries.object_id',
-  'record_sets.resource_path',
-  'deliveries.operation',
-  'deliveries.observed_at',
-  'deliveries.body',
-  'deliveries.mapped',
-] as const
-
-function toDeliveredRecord(
-  row: Omit<DeliveryRow, 'record_set_no' | 'replaced_run_no' | 'replaced_sequence'> & { resource_path: string },
-): DeliveredRecord {
-  return {
-    runNo: row.run_no,
-    sequence: row.sequence,
-    objectId: row.object_id,
-    resourcePath: row.resource_path,
-    operation: row.operation,
-    observedAt: row.observed_at,
-    body: row.body,
-    mapped: row.mapped,
-  }
 }

@@ -6,6 +6,7 @@ import { createEntityStore } from './entities.ts'
 import { createFlowProgressStore } from './flow-progress.ts'
 import type { QueryTexts } from './query-texts.ts'
 import { createRecordStore } from './records.ts'
+import { createSearchIndexStore } from './search-index.ts'
 import { createRunStateStore } from './run-states.ts'
 import { createSettingStore } from './settings.ts'
 import type { Database } from './tables.ts'
@@ -17,6 +18,7 @@ export function createScope(db: Database, dialect: StoreDialect, texts: QueryTex
     progress: createFlowProgressStore(db),
     runs: createRunStateStore(db, texts),
     records: createRecordStore(db, texts),
+    searchIndex: createSearchIndexStore(db, texts),
     audits: createAuditStore(db),
     clients: createClientStore(db),
     settings: createSettingStore(db),

@@ -14,6 +14,8 @@ export interface Tables {
   refused_records: RefusedRecordTable
   page_ends: PageEndTable
   audit_findings: AuditFindingTable
+  search_segments: SearchSegmentTable
+  search_terms: SearchTermTable
   api_clients: ApiClientTable
   sandboxes: SandboxTable
   settings: SettingTable
@@ -76,6 +78,8 @@ export interface RecordSetRunTable {
   run_no: number
   /** The oldest observation that the run has delivered; null for a run that began before this was kept. */
   first_observed_at: number | null
+  /** Deliveries up to this one are in the search index; null once the run has ended well and all of them are. */
+  indexed_sequence: Generated<number | null>
 }
 
 /**
@@ -132,6 +136,24 @@ export interface AuditFindingTable {
   audit_no: number
   number: number
   kind: AuditFindingKind
+  object_id: string
+}
+
+/**
+ * A part of the search index: deliveries of a run, or, where `run_no` is 0, whatever came in small numbers. Not complete
+ * while `last_sequence` is null.
+ */
+export interface SearchSegmentTable {
+  no: Generated<number>
+  record_set_no: number
+  run_no: number
+  first_sequence: number
+  last_sequence: number | null
+}
+
+export interface SearchTermTable {
+  segment_no: number
+  term: number
   object_id: string
 }
 

@@ -229,6 +229,13 @@ describe('the limits', () => {
     expect(await grantedWithin(80, budget, 200)).toBe(10)
   })
 
+  test('searches of all resources have one limit together', async () => {
+    const budget = budgetOf(LIVE_KEY)
+    expect(await grantedAtOnce(budget, 15, { operation: 'GET /v1/prices/search' })).toBe(15)
+    expect(await grantedAtOnce(budget, 15, { operation: 'GET /v1/charges/search' })).toBe(5)
+    expect(budget.searchesPerSecond).toBe(20)
+  })
+
   test.each([0, -1, 1.01, NaN])('a share of %d is refused', (share) => {
     expect(() => budgetOf(TEST_KEY, { share })).toThrow(RangeError)
   })

@@ -36,6 +36,7 @@ function recordingBudget(): AccountBudget & Seen {
     },
     parallelism: () => 2,
     perSecond: 25,
+    searchesPerSecond: 20,
   }
 }
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../../src/json.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import type {
   Change,
@@ -23,7 +24,7 @@ export const UNLIMITED = { share: 1, rateGlobal: 100_000, rateEndpoint: 100_000 
 
 export interface OpenOptions {
   readonly key?: string
-  readonly params?: { readonly apiVersion?: string }
+  readonly params?: JsonObject
   readonly plugin?: Partial<StripePluginOptions>
   readonly context?: Partial<PluginContext>
 }

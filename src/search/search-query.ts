@@ -1,0 +1,10 @@
+/** Stripe's search language: parsed, checked against a resource, evaluated, and narrowed by an index. */
+export { checkFields, MAX_CLAUSES } from './check-fields.ts'
+export { SEARCHABLE_RESOURCES, STRIPE_SEARCHABLE_RESOURCES } from './fields.ts'
+export { candidateTerms, MAX_TERM_LENGTH, termsOf } from './index-terms.ts'
+export { matches } from './matches.ts'
+export { MAX_QUERY_LENGTH, parseQuery } from './parse-query.ts'
+export type { ParseQueryOptions } from './parse-query.ts'
+export { SearchQueryError } from './syntax.ts'
+export type { SearchClause, SearchField, SearchGroup, SearchOperator, SearchQuery } from './syntax.ts'
+export type { SearchedObject } from './values.ts'
