@@ -26,6 +26,9 @@ import { createRecordPages } from './flow/record-pages.ts'
 import { createRunEvents } from './flow/run-events.ts'
 import { createRunService } from './flow/run-service.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
+import { createSetupService } from './flow/subscription-setups/setup-service.ts'
+import { createSetupWorker } from './flow/subscription-setups/setup-worker.ts'
+import type { SetupWorker } from './flow/subscription-setups/setup-worker.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
 import { auditRoutes } from './http/audit-routes.ts'
@@ -49,6 +52,7 @@ import { schemaRegistryRoutes } from './http/schema-registry-routes.ts'
 import { sourceConnectionRoutes } from './http/source-connection-routes.ts'
 import { sourcePlanRoutes } from './http/source-plan-routes.ts'
 import { specRoutes } from './http/spec-routes.ts'
+import { subscriptionSetupRoutes } from './http/subscription-setup-routes.ts'
 import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
 import { targetConnectionRoutes } from './http/target-connection-routes.ts'
 import { tokenRoutes } from './http/token-endpoint.ts'
@@ -91,6 +95,8 @@ export interface Host {
   readonly firstClient: BootstrapClient | null
   /** Base of absolute URLs, without a trailing slash; known for sure after `start`. */
   publicUrl(): string
+  /** To be told when something has changed at a source, for example by a webhook receiver. */
+  readonly subscriptionSetups: Pick<SetupWorker, 'notice'>
   /** Begins to make and work on runs, without listening: for a host whose `router` is mounted in another app. */
   startRuns(): void
   /**
@@ -113,6 +119,8 @@ export interface HostParts {
   /** Base of absolute URLs. A function: the port may be known only after listening. */
   readonly publicUrl: () => string
   readonly customSpecs: CustomSpecService
+  /** Told of objects that have changed at a source. */
+  readonly setups: SetupWorker
 }
 
 /**
@@ -161,6 +169,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       metrics,
       publicUrl: () => config.publicUrl ?? listener.url(),
       customSpecs,
+      setups: createSetupWorker(context),
     }
     const runs = createRuns(parts, board)
     const runEvents = createRunEvents(context, board)
@@ -186,18 +195,28 @@ export async function createHost(options: HostOptions): Promise<Host> {
       context,
       accessTokens,
       firstClient,
+      subscriptionSetups: parts.setups,
       publicUrl: parts.publicUrl,
-      startRuns: () => runs.start(),
+      startRuns() {
+        runs.start()
+        parts.setups.start()
+      },
       async start() {
         metrics.collectProcessMetrics()
         await listener.listen(router)
         runs.start()
+        parts.setups.start()
         return { url: listener.url() }
       },
       stop() {
         stopped ??= (async () => {
           runEvents.stop()
-          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), dataAccess.stop()])
+          await Promise.all([
+            listener.close(),
+            runs.stop(STOP_GRACE_MS),
+            parts.setups.stop(STOP_GRACE_MS),
+            dataAccess.stop(),
+          ])
           metrics.registry.clear()
           if (!options.store) await store.close()
         })()
@@ -211,7 +230,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
 }
 
 /** All rows that need the API headers. A new resource group is one line here. */
-function apiRoutes({ context, tokens, publicUrl, customSpecs }: HostParts, runs: RunDispatcher): readonly Route[] {
+function apiRoutes(
+  { context, tokens, publicUrl, customSpecs, setups }: HostParts,
+  runs: RunDispatcher,
+): readonly Route[] {
   const onRunnable = () => runs.wake()
   return [
     ...sandboxRoutes(),
@@ -219,6 +241,7 @@ function apiRoutes({ context, tokens, publicUrl, customSpecs }: HostParts, runs:
     ...exploreRoutes(context),
     ...sourcePlanRoutes(context),
     ...connectionRoutes(context, tokens),
+    ...subscriptionSetupRoutes(createSetupService(context, { worker: setups }), tokens),
     ...sourceConnectionRoutes(context, tokens),
     ...targetConnectionRoutes(context, tokens),
     ...flowRoutes(context, tokens, { onFlowDue: onRunnable, onFlowDeleted: (flow) => runs.cancel(flow.no) }),

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Logger } from '../logger.ts'
+import type { SubscriptionSetups } from './subscription-setup.ts'
 
 /**
  * The contract of a source plugin. A plugin is small and plain: it names its resources, reads one page per call and says
@@ -16,6 +17,8 @@ export interface SourcePlugin {
    * they name none. Absent: the one of `resources` at `params.resourcePath`.
    */
   resourceOf?(params: JsonObject): SourceResource | undefined
+  /** Absent: the source sets up no subscriptions. */
+  readonly subscriptionSetups?: SubscriptionSetups
   /**
    * Called for every test, explore and run; makes no request by itself. `auth` has passed the spec's auth schema,
    * `params` (a source connection's, or what explore was given) the spec's source schema.

@@ -2,6 +2,7 @@ import type { Tenant } from '../caller.ts'
 import type { JsonObject } from '../json.ts'
 import type { Comparison, ListPosition, ListQuery } from './query.ts'
 import type { RecordStore } from './record-store.ts'
+import type { SubscriptionSetupStore } from './subscription-setups.ts'
 
 export * from './record-store.ts'
 
@@ -26,6 +27,7 @@ export interface StoreScope {
   readonly runs: RunStateStore
   readonly records: RecordStore
   readonly audits: AuditStore
+  readonly setups: SubscriptionSetupStore
   readonly clients: ClientStore
   readonly settings: SettingStore
 }

@@ -12,6 +12,10 @@ export const SCENARIOS = {
     summary: 'from an access token to paged records',
     load: async () => (await import('./records.ts')).recordsScenario,
   },
+  'kakao-pay': {
+    summary: 'a subscription that is paid by Kakao Pay',
+    load: async () => (await import('./kakao-pay.ts')).kakaoPayScenario,
+  },
 } as const satisfies Record<string, ScenarioEntry>
 
 export type ScenarioName = keyof typeof SCENARIOS

@@ -5,6 +5,7 @@ import type { ChangeFeedRules, SourcePlugin, SourceResource } from '../plugin.ts
 import { createAccountBudgets } from './budget.ts'
 import { createStripeClient, DEFAULT_API_VERSION, type StripeClientOptions } from './client.ts'
 import { COUNTING_API_VERSION, createStripeEstimator } from './estimate.ts'
+import { createKakaoPaySetups } from './kakao-pay/kakao-pay-setups.ts'
 import { passNames, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
 import { createStripeSource } from './source.ts'
 
@@ -46,6 +47,9 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
   return {
     connectionSpec: readJson('connection-spec.json') as SourcePlugin['connectionSpec'],
     resources: RESOURCE_PATHS.map(describeResource),
+    subscriptionSetups: createKakaoPaySetups((key, apiVersion, { owner, observer }) =>
+      createStripeClient({ apiBase, key, apiVersion, budget: budgets.of(key), owner, observer, httpClient }),
+    ),
     connect(auth, params, { owner, observer }) {
       const key = String(auth.accessToken)
       const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : DEFAULT_API_VERSION

@@ -12,7 +12,21 @@ export interface Behaviour {
   deletedPriceStatus: 200 | 404
   /** The status of `resource_missing` about a cursor. 400 has been observed. */
   missingCursorStatus: 400 | 404
+  /** How the first invoice of a subscription fares when it is to be paid off-session. */
+  firstInvoice: FirstInvoice
+  /** Whether the account has switched Kakao Pay on. */
+  kakaoPayActivated: boolean
+  /** The country of the account, two letters; only some may take Kakao Pay. */
+  accountCountry: string
 }
+
+/**
+ * - `paid`: at once, on the mandate
+ * - `requires_confirmation`: the customer has to come back and approve it
+ * - `requires_payment_method`: refused; it needs a confirmation that names a payment method again
+ */
+export const FIRST_INVOICE = ['paid', 'requires_confirmation', 'requires_payment_method'] as const
+export type FirstInvoice = (typeof FIRST_INVOICE)[number]
 
 export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
   objectLagSeconds: 0,
@@ -20,6 +34,9 @@ export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
   eventRepeatPercent: 0,
   deletedPriceStatus: 200,
   missingCursorStatus: 400,
+  firstInvoice: 'paid',
+  kakaoPayActivated: true,
+  accountCountry: 'US',
 }
 
 const MAX_LAG_SECONDS = 3600
@@ -30,6 +47,9 @@ const ALLOWED: { readonly [K in keyof Behaviour]: (value: unknown) => boolean } 
   eventRepeatPercent: (value) => isBetween(value, 100),
   deletedPriceStatus: (value) => value === 200 || value === 404,
   missingCursorStatus: (value) => value === 400 || value === 404,
+  firstInvoice: (value) => FIRST_INVOICE.some((known) => known === value),
+  kakaoPayActivated: (value) => typeof value === 'boolean',
+  accountCountry: (value) => typeof value === 'string' && /^[A-Z]{2}$/.test(value),
 }
 
 /** Takes the members of Behaviour out of options or settings; throws a 400 that names a bad one. */

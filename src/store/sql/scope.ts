@@ -8,6 +8,7 @@ import type { QueryTexts } from './query-texts.ts'
 import { createRecordStore } from './records.ts'
 import { createRunStateStore } from './run-states.ts'
 import { createSettingStore } from './settings.ts'
+import { createSubscriptionSetupStore } from './subscription-setups.ts'
 import type { Database } from './tables.ts'
 
 /** The stores of one connection or transaction. `texts` is shared by all of them. */
@@ -18,6 +19,7 @@ export function createScope(db: Database, dialect: StoreDialect, texts: QueryTex
     runs: createRunStateStore(db, texts),
     records: createRecordStore(db, texts),
     audits: createAuditStore(db),
+    setups: createSubscriptionSetupStore(db),
     clients: createClientStore(db),
     settings: createSettingStore(db),
   }

@@ -1,5 +1,6 @@
 import type { Generated, Kysely } from 'kysely'
 import type { AuditFindingKind, EntityKind, RecordOperation, RunStatus } from '../store.ts'
+import type { SetupState } from '../subscription-setups.ts'
 
 /** The tables as the newest migration leaves them. Times are milliseconds since the epoch, flags are 0 or 1. */
 export interface Tables {
@@ -14,6 +15,8 @@ export interface Tables {
   refused_records: RefusedRecordTable
   page_ends: PageEndTable
   audit_findings: AuditFindingTable
+  subscription_setups: SubscriptionSetupTable
+  subscription_setup_objects: SubscriptionSetupObjectTable
   api_clients: ApiClientTable
   sandboxes: SandboxTable
   settings: SettingTable
@@ -133,6 +136,29 @@ export interface AuditFindingTable {
   number: number
   kind: AuditFindingKind
   object_id: string
+}
+
+export interface SubscriptionSetupTable {
+  no: Generated<number>
+  id: string
+  org_id: string
+  sandbox_name: string
+  connection_id: string
+  client_key: string | null
+  state: SetupState
+  /** JSON text. */
+  request: string
+  /** JSON text. */
+  progress: string
+  due_at: number | null
+  created_at: number
+  updated_at: number
+}
+
+export interface SubscriptionSetupObjectTable {
+  connection_id: string
+  object_id: string
+  setup_no: number
 }
 
 export interface ApiClientTable {
