@@ -28,6 +28,9 @@ import { createRunService } from './flow/run-service.ts'
 import { createSearch } from './flow/search-index/create-search.ts'
 import type { RecordSearch } from './flow/search-index/record-search.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
+import { createSetupService } from './flow/subscription-setups/setup-service.ts'
+import { createSetupWorker } from './flow/subscription-setups/setup-worker.ts'
+import type { SetupWorker } from './flow/subscription-setups/setup-worker.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
 import { auditRoutes } from './http/audit-routes.ts'
@@ -51,6 +54,7 @@ import { schemaRegistryRoutes } from './http/schema-registry-routes.ts'
 import { sourceConnectionRoutes } from './http/source-connection-routes.ts'
 import { sourcePlanRoutes } from './http/source-plan-routes.ts'
 import { specRoutes } from './http/spec-routes.ts'
+import { subscriptionSetupRoutes } from './http/subscription-setup-routes.ts'
 import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
 import { targetConnectionRoutes } from './http/target-connection-routes.ts'
 import { tokenRoutes } from './http/token-endpoint.ts'
@@ -93,6 +97,8 @@ export interface Host {
   readonly firstClient: BootstrapClient | null
   /** Base of absolute URLs, without a trailing slash; known for sure after `start`. */
   publicUrl(): string
+  /** To be told when something has changed at a source, for example by a webhook receiver. */
+  readonly subscriptionSetups: Pick<SetupWorker, 'notice'>
   /** Begins to make and work on runs, without listening: for a host whose `router` is mounted in another app. */
   startRuns(): void
   /**
@@ -116,6 +122,8 @@ export interface HostParts {
   readonly publicUrl: () => string
   readonly customSpecs: CustomSpecService
   readonly recordSearch: RecordSearch
+  /** Told of objects that have changed at a source. */
+  readonly setups: SetupWorker
 }
 
 /**
@@ -166,6 +174,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       publicUrl: () => config.publicUrl ?? listener.url(),
       customSpecs,
       recordSearch: search.records,
+      setups: createSetupWorker(context),
     }
     const runs = createRuns(parts, board)
     const runEvents = createRunEvents(context, board)
@@ -191,22 +200,31 @@ export async function createHost(options: HostOptions): Promise<Host> {
       context,
       accessTokens,
       firstClient,
+      subscriptionSetups: parts.setups,
       publicUrl: parts.publicUrl,
       startRuns() {
         runs.start()
         search.start()
+        parts.setups.start()
       },
       async start() {
         metrics.collectProcessMetrics()
         await listener.listen(router)
         runs.start()
         search.start()
+        parts.setups.start()
         return { url: listener.url() }
       },
       stop() {
         stopped ??= (async () => {
           runEvents.stop()
-          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), search.stop(), dataAccess.stop()])
+          await Promise.all([
+            listener.close(),
+            runs.stop(STOP_GRACE_MS),
+            parts.setups.stop(STOP_GRACE_MS),
+            search.stop(),
+            dataAccess.stop(),
+          ])
           metrics.registry.clear()
           if (!options.store) await store.close()
         })()
@@ -221,7 +239,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
 
 /** All rows that need the API headers. A new resource group is one line here. */
 function apiRoutes(parts: HostParts, runs: RunDispatcher): readonly Route[] {
-  const { context, tokens, publicUrl, customSpecs, recordSearch } = parts
+  const { context, tokens, publicUrl, customSpecs, recordSearch, setups } = parts
   const onRunnable = () => runs.wake()
   return [
     ...sandboxRoutes(),
@@ -229,6 +247,7 @@ function apiRoutes(parts: HostParts, runs: RunDispatcher): readonly Route[] {
     ...exploreRoutes(context),
     ...sourcePlanRoutes(context),
     ...connectionRoutes(context, tokens),
+    ...subscriptionSetupRoutes(createSetupService(context, { worker: setups }), tokens),
     ...sourceConnectionRoutes(context, tokens),
     ...targetConnectionRoutes(context, tokens),
     ...flowRoutes(context, tokens, { onFlowDue: onRunnable, onFlowDeleted: (flow) => runs.cancel(flow.no) }),

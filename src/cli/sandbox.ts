@@ -1,6 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { Algorithm, Counts, Distribution, FaultRule, Limits, StripeSandboxOptions } from '../sandbox/index.ts'
-import { ALGORITHMS, createStripeSandbox, DEFAULT_KEYS, DISTRIBUTIONS } from '../sandbox/index.ts'
+import type {
+  Algorithm,
+  Counts,
+  Distribution,
+  FaultRule,
+  FirstInvoice,
+  Limits,
+  StripeSandboxOptions,
+} from '../sandbox/index.ts'
+import { ALGORITHMS, createStripeSandbox, DEFAULT_KEYS, DISTRIBUTIONS, FIRST_INVOICE } from '../sandbox/index.ts'
 
 interface Flags {
   readonly host: string
@@ -36,6 +44,9 @@ interface Flags {
   readonly eventRepeatPercent: number
   readonly deletedPrice: string
   readonly missingCursor: string
+  readonly firstInvoice: FirstInvoice
+  readonly kakaoPay: boolean
+  readonly country: string
   readonly journal: number
   readonly fault: readonly FaultRule[]
   readonly accountVersion?: string
@@ -112,6 +123,9 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
     eventRepeatPercent: flags.eventRepeatPercent,
     deletedPriceStatus: flags.deletedPrice === '404' ? 404 : 200,
     missingCursorStatus: flags.missingCursor === '404' ? 404 : 400,
+    firstInvoice: flags.firstInvoice,
+    kakaoPayActivated: flags.kakaoPay,
+    accountCountry: flags.country,
     journalCapacity: flags.journal,
     faults: flags.fault,
     keys: [...DEFAULT_KEYS, ...flags.key.map((key) => ({ key }))],
@@ -195,6 +209,13 @@ export function sandboxCommand(): Command {
     .addOption(
       new Option('--missing-cursor <status>', 'status of resource_missing').choices(['400', '404']).default('400'),
     )
+    .addOption(
+      new Option('--first-invoice <outcome>', 'how the first invoice of a subscription fares off-session')
+        .choices(FIRST_INVOICE)
+        .default('paid'),
+    )
+    .option('--kakao-pay <boolean>', 'whether the account has switched Kakao Pay on', yesOrNo, true)
+    .option('--country <code>', 'country of the account, two letters', 'US')
     .option('--fault <json>', 'a fault rule or a list of them (repeatable, see docs/sandbox.md)', faultRules, [])
     .option('--journal <requests>', 'requests that the journal remembers', integer, 10_000)
     .option('--account-version <version>', 'API version of requests that name none (default 2024-06-20)')

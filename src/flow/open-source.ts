@@ -57,8 +57,8 @@ export function connectionSpecId(connection: StoredEntity): string {
   return isJsonObject(reference) ? String(reference['id']) : ''
 }
 
-/** `auth.params` with the secrets in place of their masks. */
-function authParams(context: Pick<FlowContext, 'secretBox'>, connection: StoredEntity): JsonObject {
+/** `auth.params` with the secrets in place of their masks. Throws `FlowServiceError` 1102-500 when one does not open. */
+export function authParams(context: Pick<FlowContext, 'secretBox'>, connection: StoredEntity): JsonObject {
   const auth = connection.document['auth']
   const visible = isJsonObject(auth) && isJsonObject(auth['params']) ? auth['params'] : {}
   const secrets: [string, JsonValue][] = Object.entries(connection.secrets)

@@ -70,7 +70,9 @@ function rowsOf({ routes, publicRoutes, authenticate }: AppOptions): readonly Ro
       const ifMatch = header === undefined || header === '' ? query['if-match']?.at(-1) : header
       const { accept, range } = request.headers
       const headOnly = request.method === 'HEAD'
-      return route.handler({ caller, params: paramsOf(request, route), query, body, ifMatch, accept, range, headOnly })
+      const params = paramsOf(request, route)
+      const idempotencyKey = request.headersDistinct['idempotency-key']?.at(-1)
+      return route.handler({ caller, params, query, body, ifMatch, idempotencyKey, accept, range, headOnly })
     },
   }))
   const open = publicRoutes.map((route): Row => ({

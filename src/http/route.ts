@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly body: unknown
   /** `If-Match`, or the query parameter `if-match` when the header is absent; as sent, not normalised. */
   readonly ifMatch: string | undefined
+  /** `Idempotency-Key`, as sent. */
+  readonly idempotencyKey: string | undefined
   /** `Accept`, as sent. */
   readonly accept: string | undefined
   /** `Range`, as sent. */

@@ -1,6 +1,7 @@
 import type { BodyFault, ErrorCode } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Logger } from '../logger.ts'
+import type { SubscriptionSetups } from './subscription-setup.ts'
 
 /**
  * The contract of a source plugin. A plugin is small and plain: it names its resources, reads one page per call and says
@@ -18,6 +19,8 @@ export interface SourcePlugin {
    * they name none. Absent: the one of `resources` at `params.resourcePath`.
    */
   resourceOf?(params: JsonObject): SourceResource | undefined
+  /** Absent: the source sets up no subscriptions. */
+  readonly subscriptionSetups?: SubscriptionSetups
   /**
    * What is wrong with a source connection's `params` that the spec's source schema cannot tell; their paths start at
    * `params`. Called for parameters that the schema accepts, those of a draft included, which may lack some.

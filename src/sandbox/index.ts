@@ -1,5 +1,6 @@
 export type { Action } from './stripe/actions.ts'
-export type { Behaviour } from './stripe/behaviour.ts'
+export type { Behaviour, FirstInvoice } from './stripe/behaviour.ts'
+export { FIRST_INVOICE } from './stripe/behaviour.ts'
 export type { SandboxClock } from './stripe/clock.ts'
 export type { Fault, FaultMatch, FaultRule, Faults } from './stripe/faults.ts'
 export type { Journal, JournalEntry, JournalMatch } from './stripe/journal.ts'

@@ -3,6 +3,7 @@ import type { JsonObject } from '../json.ts'
 import type { Comparison, ListPosition, ListQuery } from './query.ts'
 import type { RecordStore } from './record-store.ts'
 import type { SearchIndexStore } from './search-index-store.ts'
+import type { SubscriptionSetupStore } from './subscription-setups.ts'
 
 export type * from './observation.ts'
 export * from './record-store.ts'
@@ -30,6 +31,7 @@ export interface StoreScope {
   readonly records: RecordStore
   readonly searchIndex: SearchIndexStore
   readonly audits: AuditStore
+  readonly setups: SubscriptionSetupStore
   readonly clients: ClientStore
   readonly settings: SettingStore
 }

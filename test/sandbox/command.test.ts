@@ -48,6 +48,7 @@ test('every limit, lag and switch can be set by a flag', async () => {
     ['--concurrency-endpoint', '8', '--limiter-should-retry', 'true', '--limiter-retry-after', '2'],
     ['--latency', '3', '--object-lag', '60', '--event-lag', '5', '--event-repeat-percent', '10'],
     ['--deleted-price', '404', '--missing-cursor', '404', '--journal', '100'],
+    ['--first-invoice', 'requires_confirmation', '--kakao-pay', 'false', '--country', 'KR'],
     ['--fault', '{"after":7,"seconds":60,"fault":{"kind":"status","status":503}}'],
   ].flat()
   const child = spawn(
@@ -73,6 +74,9 @@ test('every limit, lag and switch can be set by a flag', async () => {
       searchLagSeconds: 30,
       searchShows: 'indexed',
       indiaAccount: true,
+      firstInvoice: 'requires_confirmation',
+      kakaoPayActivated: false,
+      accountCountry: 'KR',
       limits: {
         globalPerSecond: 25,
         endpointPerSecond: 20,
@@ -104,6 +108,8 @@ test('a flag that is no JSON, no boolean or no known choice is refused', async (
   expect(await refused('--limiter-should-retry', 'maybe')).toContain('true or false')
   expect(await refused('--limiter', 'funnel')).toContain('bucket, window')
   expect(await refused('--object-lag', '99999')).toContain('objectLagSeconds')
+  expect(await refused('--first-invoice', 'later')).toContain('requires_confirmation')
+  expect(await refused('--country', 'Korea')).toContain('accountCountry')
 })
 
 test('the help names every flag and its default', () => {

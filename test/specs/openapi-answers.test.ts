@@ -483,6 +483,23 @@ describe('every answer is as described', () => {
     await call('get', `${FLOW_SERVICE}/sourceConnections/${sourceId}`, 200)
   })
 
+  test('the set-ups of subscriptions', async () => {
+    const connection = { ...(example('connectionRequest') as object), ...credential(SANDBOX_KEY) }
+    const { id } = await call('post', `${FLOW_SERVICE}/connections`, 201, { body: connection })
+    const setups = `${FLOW_SERVICE}/connections/${id}/subscriptionSetups`
+    const begin = (name: string, changes: object = {}) => call('post', setups, 201, { body: example(name, changes) })
+    await begin('subscriptionSetupRequestByAmount')
+    const { id: setupId, setupIntentId } = await begin('subscriptionSetupRequestByAmount', {
+      customer: 'lee@example.com',
+    })
+    await call('post', setups, 400, { body: example('subscriptionSetupRequest') })
+    await call('get', setups, 200)
+    expect((await call('get', `${setups}?limit=1`, 200))._links.next.href).toContain('/subscriptionSetups?')
+    expect(await call('get', `${setups}/${setupId}`, 200)).toMatchObject({ state: 'requires_action' })
+    host.sandbox.apply({ type: 'refuse', id: setupIntentId })
+    while ((await call('get', `${setups}/${setupId}`, 200)).state !== 'failed') await pause()
+  })
+
   test('the token endpoint', async () => {
     const credentials = { client_id: ACME.clientId, client_secret: ACME.clientSecret }
     for (const version of ['v1', 'v2', 'v3']) {
@@ -623,7 +640,7 @@ function guardedOperations() {
   return Object.entries(openapi.paths).flatMap(([template, item]) =>
     METHODS.filter((method) => item[method] !== undefined && !('security' in item[method])).map((method) => ({
       method,
-      path: template.replace(/\{(id|mappingId|auditId)\}/g, UNKNOWN_ID).replace('{name}', 'prod'),
+      path: template.replace(/\{(id|mappingId|auditId|setupId)\}/g, UNKNOWN_ID).replace('{name}', 'prod'),
     })),
   )
 }

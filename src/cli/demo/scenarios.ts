@@ -16,6 +16,10 @@ export const SCENARIOS = {
     summary: 'subscriptions by their metadata, at Stripe and in the dataset',
     load: async () => (await import('./search.ts')).searchScenario,
   },
+  'kakao-pay': {
+    summary: 'a subscription that is paid by Kakao Pay',
+    load: async () => (await import('./kakao-pay.ts')).kakaoPayScenario,
+  },
 } as const satisfies Record<string, ScenarioEntry>
 
 export type ScenarioName = keyof typeof SCENARIOS

@@ -22,7 +22,12 @@ export interface StripeClient {
    * One GET of an object by its id. Null when Stripe does not know the id (404 `resource_missing`); throws like `list`.
    * @param path - of the object's list, for example `/v1/charges`
    */
-  retrieve(path: string, id: string, signal: AbortSignal): Promise<StripeObject | null>
+  retrieve(path: string, id: string, signal: AbortSignal, parameters?: StripeParameters): Promise<StripeObject | null>
+  /**
+   * One POST that answers an object; throws like `list`. Sent again under the same key with the same parameters, it is done
+   * once: Stripe keeps a key for at least 24 hours.
+   */
+  post(path: string, request: StripeWrite, signal: AbortSignal): Promise<StripeObject>
   /** The same client, which calls `onSent` whenever a request is really sent. */
   telling(onSent: (() => void) | undefined): StripeClient
   /**
@@ -34,6 +39,13 @@ export interface StripeClient {
 
 /** Query parameters; an entry of an array is sent as `name[0]`, `name[1]`, ... */
 export type StripeParameters = Readonly<Record<string, string | readonly string[]>>
+
+export interface StripeWrite {
+  /** Form parameters; members of an object are sent as `name[member]`, entries of an array as `name[0]`, ... */
+  readonly parameters: JsonObject
+  /** At most 255 characters. */
+  readonly idempotencyKey: string
+}
 
 export interface StripeList {
   readonly data: readonly StripeObject[]
@@ -98,11 +110,16 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     httpClient: budgeted,
   })
   // rawRequest leaves decimals as the strings that Stripe sent; the typed methods make objects of them.
-  const get = (path: string, signal: AbortSignal, onSent: (() => void) | undefined): Promise<unknown> => {
+  const asking = (
+    signal: AbortSignal,
+    onSent: (() => void) | undefined,
+    send: () => Promise<unknown>,
+  ): Promise<unknown> => {
     signal.throwIfAborted()
-    const send = () => stripe.rawRequest('GET', path, undefined, { apiVersion })
     return orAborted(budgeted.withSignal(signal, send, onSent), signal)
   }
+  const get = (path: string, signal: AbortSignal, onSent: (() => void) | undefined) =>
+    asking(signal, onSent, () => stripe.rawRequest('GET', path, undefined, { apiVersion }))
   let listedLast: string | undefined
 
   const clientOf = (onSent: (() => void) | undefined): StripeClient => ({
@@ -115,13 +132,18 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
       listedLast = path
       return parseSearchResult(await get(withQuery(path, parameters), signal, onSent), path)
     },
-    async retrieve(path, id, signal) {
+    async retrieve(path, id, signal, parameters = {}) {
       try {
-        return parseObject(await get(`${path}/${encodeURIComponent(id)}`, signal, onSent), path)
+        const one = withQuery(`${path}/${encodeURIComponent(id)}`, parameters)
+        return parseObject(await get(one, signal, onSent), path)
       } catch (error) {
         if (isUnknownId(error)) return null
         throw error
       }
+    },
+    async post(path, { parameters, idempotencyKey }, signal) {
+      const send = () => stripe.rawRequest('POST', path, { ...parameters }, { apiVersion, idempotencyKey })
+      return parseObject(await asking(signal, onSent, send), path)
     },
     parallelism: () => budget.parallelism(listedLast === undefined ? undefined : operationOf('GET', listedLast)),
   })

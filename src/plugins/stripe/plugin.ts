@@ -5,6 +5,7 @@ import type { ChangeFeedRules, SelectionRules, SourcePlugin, SourceResource } fr
 import { createAccountBudgets } from './budget.ts'
 import { createStripeClient, DEFAULT_API_VERSION, type StripeClientOptions } from './client.ts'
 import { COUNTING_API_VERSION, createStripeEstimator } from './estimate.ts'
+import { createKakaoPaySetups } from './kakao-pay/kakao-pay-setups.ts'
 import { passNames, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
 import { createSearchEstimator } from './search-estimate.ts'
 import { SEARCH_PASS } from './search-page.ts'
@@ -64,6 +65,9 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
       return resource !== undefined && typeof params.query === 'string' ? searchedResource(resource) : resource
     },
     checkParams: checkSearchParams,
+    subscriptionSetups: createKakaoPaySetups((key, apiVersion, { owner, observer }) =>
+      createStripeClient({ apiBase, key, apiVersion, budget: budgets.of(key), owner, observer, httpClient }),
+    ),
     connect(auth, params, { owner, observer }) {
       const key = String(auth.accessToken)
       const search = searchOf(params)

@@ -11,6 +11,8 @@ import { deletePrice, updatePrice } from './mutations/prices.ts'
 import { failRefund } from './mutations/refunds.ts'
 import { MUTATIONS } from './mutations/table.ts'
 import { rawFromJson, validate } from './parameters.ts'
+import { expireIncomplete } from './payments/expiry.ts'
+import { decide, waitingAttempt } from './payments/redirects.ts'
 import { RESOURCES } from './resources.ts'
 import type { ChildKind, Json, JsonHash, ResourceName, StripeObject } from './types.ts'
 import { RESOURCE_NAMES } from './types.ts'
@@ -53,6 +55,13 @@ export type Action =
   | { readonly type: 'event'; readonly id: string; readonly eventType: string; readonly count?: number }
   /** Marks an event as delivered or not, for `delivery_success`. */
   | { readonly type: 'deliver'; readonly id: string; readonly success: boolean }
+  /**
+   * What a redirected customer does on the page of the payment method; `id` is a setup or payment intent, without it the
+   * newest one that waits. A refusal may name the code that the intent then shows.
+   */
+  | { readonly type: 'approve'; readonly id?: string }
+  | { readonly type: 'refuse'; readonly id?: string; readonly code?: string }
+  | { readonly type: 'abandon'; readonly id?: string }
   | { readonly type: 'advance_clock'; readonly seconds: number }
   | { readonly type: 'set_clock'; readonly seconds: number }
 
@@ -128,6 +137,9 @@ const RUN: { readonly [T in Action['type']]: (stage: Stage, action: ActionOf<T>)
     delivery.delivered = action.success
     return [object]
   },
+  approve: (stage, { id }) => [decide(stage, waitingAttempt(stage.world, id), 'approve')],
+  refuse: (stage, { id, code }) => [decide(stage, waitingAttempt(stage.world, id), 'refuse', code)],
+  abandon: (stage, { id }) => [decide(stage, waitingAttempt(stage.world, id), 'abandon')],
   advance_clock(stage, action) {
     stage.world.clock.advance(whole(action.seconds))
     return []
@@ -178,7 +190,11 @@ export function applyAction(
   }
   // The table is indexed by the action's own type, which the compiler cannot follow through a union.
   const run = RUN[action.type] as (stage: Stage & MutationContext, action: Action) => StripeObject[]
-  return run({ world, cause, cursor }, action)
+  expireIncomplete(world)
+  const objects = run({ world, cause, cursor }, action)
+  // The action may have moved the clock.
+  expireIncomplete(world)
+  return objects
 }
 
 function target(stage: Stage, given: string): { name: ResourceName; object: StripeObject } {

@@ -18,7 +18,21 @@ export interface Behaviour {
   searchShows: 'current' | 'indexed'
   /** Accounts in India cannot search. */
   indiaAccount: boolean
+  /** How the first invoice of a subscription fares when it is to be paid off-session. */
+  firstInvoice: FirstInvoice
+  /** Whether the account has switched Kakao Pay on. */
+  kakaoPayActivated: boolean
+  /** The country of the account, two letters; only some may take Kakao Pay. */
+  accountCountry: string
 }
+
+/**
+ * - `paid`: at once, on the mandate
+ * - `requires_confirmation`: the customer has to come back and approve it
+ * - `requires_payment_method`: refused; it needs a confirmation that names a payment method again
+ */
+export const FIRST_INVOICE = ['paid', 'requires_confirmation', 'requires_payment_method'] as const
+export type FirstInvoice = (typeof FIRST_INVOICE)[number]
 
 export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
   objectLagSeconds: 0,
@@ -29,6 +43,9 @@ export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
   searchLagSeconds: 5,
   searchShows: 'current',
   indiaAccount: false,
+  firstInvoice: 'paid',
+  kakaoPayActivated: true,
+  accountCountry: 'US',
 }
 
 const MAX_LAG_SECONDS = 3600
@@ -42,6 +59,9 @@ const ALLOWED: { readonly [K in keyof Behaviour]: (value: unknown) => boolean } 
   searchLagSeconds: (value) => isBetween(value, MAX_LAG_SECONDS),
   searchShows: (value) => value === 'current' || value === 'indexed',
   indiaAccount: (value) => typeof value === 'boolean',
+  firstInvoice: (value) => FIRST_INVOICE.some((known) => known === value),
+  kakaoPayActivated: (value) => typeof value === 'boolean',
+  accountCountry: (value) => typeof value === 'string' && /^[A-Z]{2}$/.test(value),
 }
 
 /** Takes the members of Behaviour out of options or settings; throws a 400 that names a bad one. */

@@ -1,16 +1,16 @@
+import { answered } from './answered.ts'
 import { missingResource, unknownUrl } from './errors.ts'
-import { expandAll } from './expand.ts'
 import type { LimitClass } from './limits.ts'
 import { LIST_PARAMS, listEntries, listResource, listSchema, otherModeHint } from './lists.ts'
 import type { EventCause } from './events.ts'
 import type { Mutation } from './mutations/mutation.ts'
 import { MUTATIONS } from './mutations/table.ts'
 import type { ParamSchema, ValidParams } from './parameters.ts'
+import { PAYMENT_ENDPOINTS } from './payments/endpoints.ts'
 import type { Resource } from './resources.ts'
 import { RESOURCES } from './resources.ts'
 import { isSearchable, SEARCH_PARAMS, searchResource } from './search.ts'
 import type { ReadyPage } from './serialize.ts'
-import { shape } from './shapes.ts'
 import type { JsonHash, StripeObject } from './types.ts'
 import { hashOf, RESOURCE_NAMES } from './types.ts'
 import type { World } from './world.ts'
@@ -54,12 +54,6 @@ function located(call: Call, resource: Resource): StripeObject {
   if (!object || hidden || !reachable)
     throw missingResource(resource.kind, id, 'id', otherModeHint(resource, id, world, call.otherWorld))
   return object
-}
-
-function answered(call: Call, object: StripeObject): JsonHash {
-  const shaped = shape(object, call.version, call.world)
-  expandAll(shaped, (call.params.expand as string[] | undefined) ?? [], call.world, call.version)
-  return shaped
 }
 
 /** A write about an existing object; a deleted one is unknown to writes. */
@@ -178,7 +172,7 @@ const nested: readonly Endpoint[] = [
       object: 'account',
       business_type: 'company',
       charges_enabled: true,
-      country: world.behaviour.indiaAccount ? 'IN' : 'US',
+      country: world.behaviour.indiaAccount ? 'IN' : world.behaviour.accountCountry,
       default_currency: world.behaviour.indiaAccount ? 'inr' : 'usd',
       details_submitted: true,
       email: 'sandbox@example.com',
@@ -190,10 +184,9 @@ const nested: readonly Endpoint[] = [
 ]
 
 const TABLE = new Map<string, Endpoint>(
-  [...RESOURCE_NAMES.flatMap((name) => endpointsOf(RESOURCES[name])), ...nested].map((endpoint) => [
-    `${endpoint.method} ${endpoint.pattern}`,
-    endpoint,
-  ]),
+  [...RESOURCE_NAMES.flatMap((name) => endpointsOf(RESOURCES[name])), ...nested, ...PAYMENT_ENDPOINTS].map(
+    (endpoint) => [`${endpoint.method} ${endpoint.pattern}`, endpoint],
+  ),
 )
 
 /** The endpoint of a path, and the id in it; throws the 404 of an unrecognized URL. */

@@ -4,6 +4,8 @@ export interface StripeErrorFields {
   readonly type?: string
   readonly code?: string
   readonly param?: string
+  /** Further members of the error, such as the `setup_intent` it is about. */
+  readonly about?: JsonHash
 }
 
 /** The only error that handlers throw at a client: it becomes the documented error envelope. */
@@ -26,7 +28,7 @@ export class StripeError extends Error {
   }
 
   body(): JsonHash {
-    const { type = 'invalid_request_error', code, param } = this.fields
+    const { type = 'invalid_request_error', code, param, about } = this.fields
     return {
       error: {
         ...(code === undefined
@@ -35,6 +37,7 @@ export class StripeError extends Error {
         message: this.message,
         ...(param === undefined ? {} : { param }),
         type,
+        ...about,
       },
     }
   }

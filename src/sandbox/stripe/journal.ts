@@ -32,7 +32,7 @@ export interface JournalMatch {
   readonly status?: number
 }
 
-const SECRET = /^(?:sk|rk|rkcs|rt|ac|whsec)_/
+const SECRET = /^(?:sk|rk|rkcs|rt|ac|whsec)_|^(?:seti|pi)_\w+_secret_/
 
 /** The requests of the last while, in order of arrival; the oldest are forgotten. */
 export class Journal {

@@ -39,8 +39,16 @@ export type ParamRule =
   | { readonly kind: 'hashes'; readonly members: ParamSchema; readonly max: number }
   | { readonly kind: 'ignored' }
 
+/** Where a parameter stands in the history of versions. */
+export interface ParamHistory {
+  /** The first version that knows it. */
+  readonly since?: string
+  /** The first version that knows it only to refuse it, and the code of the refusal. */
+  readonly refusedSince?: { readonly version: string; readonly code: string }
+}
+
 export interface ParamSchema {
-  readonly [name: string]: ParamRule & { readonly required?: boolean }
+  readonly [name: string]: ParamRule & ParamHistory & { readonly required?: boolean }
 }
 
 const MAX_PARTS = 8
@@ -108,13 +116,19 @@ export function rawFromJson(value: unknown): RawParams {
   return params
 }
 
-/** Checks every parameter; a name the schema does not know is refused. */
-export function validate(raw: RawParams, schema: ParamSchema, path = ''): ValidParams {
+/** Checks every parameter; a name the schema does not know is refused. Without a version any history will do. */
+export function validate(raw: RawParams, schema: ParamSchema, path = '', version?: string): ValidParams {
   const valid: ValidParams = {}
   for (const name of Object.keys(raw)) {
     const full = path === '' ? name : `${path}[${name}]`
     const rule = Object.hasOwn(schema, name) ? schema[name] : undefined
-    if (rule === undefined) throw badParameter('parameter_unknown', full, `Received unknown parameter: ${full}`)
+    if (rule === undefined || (version !== undefined && rule.since !== undefined && version < rule.since)) {
+      throw badParameter('parameter_unknown', full, `Received unknown parameter: ${full}`)
+    }
+    const refused = rule.refusedSince
+    if (version !== undefined && refused !== undefined && version >= refused.version) {
+      throw badParameter(refused.code, full, `The parameter ${full} is no longer supported.`)
+    }
     valid[name] = check(raw[name] as RawParam, rule, full)
   }
   for (const [name, rule] of Object.entries(schema)) {

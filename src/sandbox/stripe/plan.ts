@@ -87,6 +87,12 @@ export class Plan {
       discounts: coder('di_'),
       cards: coder('card_'),
       taxIds: coder('txi_'),
+      setupIntents: coder('seti_'),
+      setupAttempts: coder('setatt_'),
+      mandates: coder('mandate_'),
+      invoiceLines: coder('il_'),
+      setupNonces: coder('sa_nonce_'),
+      paymentNonces: coder('pa_nonce_'),
     } as const
     const key = (name: GeneratedName) => keyOf(seed, mode, name)
     this.keys = {

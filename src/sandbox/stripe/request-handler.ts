@@ -13,6 +13,7 @@ import { looksSecret, withoutSecrets } from './journal.ts'
 import { fingerprint, keyOfHeader } from './keys.ts'
 import type { RawParams } from './parameters.ts'
 import { parseForm, validate } from './parameters.ts'
+import { expireIncomplete } from './payments/expiry.ts'
 import type { SandboxState } from './sandbox.ts'
 import { sendAnswer } from './send.ts'
 import { ReadyPage, serialize } from './serialize.ts'
@@ -117,16 +118,19 @@ export class RequestHandler {
     if (!isApiVersion(version)) throw new StripeError(400, `Invalid Stripe API version: ${version}`)
     const { endpoint, id } = route(method, path)
     const leave = limiter.enter(mode, `${method} ${endpoint.pattern}`, endpoint.limitClass)
-    try {
+    const world = worlds[mode]
+    const before = async () => {
       await pause(this.#latencyMs() + plan.latencyMs)
       keys.authorize(key, endpoint.permission, endpoint.access)
-      const world = worlds[mode]
       const cursor = params.starting_after ?? params.ending_before ?? this.#lastListed.get(path)
       for (const action of plan.actions) applyAction(world, action, typeof cursor === 'string' ? cursor : undefined)
-      const cause = { requestId: received.requestId, idempotencyKey: received.idempotencyKey ?? null }
-      return this.#once(received, mode, () => {
-        const valid = validate(params, endpoint.params)
+      expireIncomplete(world)
+    }
+    try {
+      return await this.#once(received, mode, before, () => {
+        const valid = validate(params, endpoint.params, '', version)
         const otherWorld = worlds[mode === 'test' ? 'live' : 'test']
+        const cause = { requestId: received.requestId, idempotencyKey: received.idempotencyKey ?? null }
         const result = endpoint.handle({ world, otherWorld, version, path, id, params: valid, cause })
         this.#noteLast(path, result)
         if (result instanceof ReadyPage) return { status: 200, body: result.body, headers: {} }
@@ -137,28 +141,41 @@ export class RequestHandler {
     }
   }
 
-  /** Runs a write once per idempotency key; reads and deletes ignore the key. */
-  #once(received: Received, mode: string, run: () => Answer): Answer {
+  /**
+   * Runs a write once per idempotency key; reads and deletes ignore the key. `before` runs in any case, while the key is
+   * taken: a request with the same key meanwhile is a conflict.
+   */
+  async #once(received: Received, mode: string, before: () => Promise<void>, run: () => Answer): Promise<Answer> {
     const { idempotencyKey } = received
-    if (idempotencyKey === undefined) return run()
+    if (idempotencyKey === undefined) {
+      await before()
+      return run()
+    }
     const { idempotency } = this.#state
     const scoped = `${mode} ${idempotencyKey}`
     const stored = idempotency.begin(scoped, `${received.method} ${received.path} ${received.body}`)
-    if (stored) return { ...stored, headers: { 'Idempotent-Replayed': 'true' } }
     try {
+      await before()
+      if (stored) return { ...stored, headers: { 'Idempotent-Replayed': 'true' } }
       const answer = run()
       idempotency.finish(scoped, answer.status, answer.body.toString())
       return answer
     } catch (error) {
-      idempotency.abandon(scoped)
+      // A payment that was tried and failed is a result; a request that was refused before it began is none.
+      if (error instanceof StripeError && error.status === 402) {
+        idempotency.finish(scoped, error.status, JSON.stringify(error.body()))
+      } else idempotency.abandon(scoped)
       throw error
     }
   }
 
+  /** Keeps a scripted server error as the result of a write that never ran. */
   #storeFailure(received: Received, answer: Answer): void {
-    const mode = received.key?.includes('_live_') ? 'live' : 'test'
+    const { idempotency } = this.#state
+    const scoped = `${received.key?.includes('_live_') ? 'live' : 'test'} ${received.idempotencyKey}`
     try {
-      this.#once(received, mode, () => answer)
+      const stored = idempotency.begin(scoped, `${received.method} ${received.path} ${received.body}`)
+      if (!stored) idempotency.finish(scoped, answer.status, answer.body.toString())
     } catch {
       // The key is in use for another request; the scripted answer is sent all the same.
     }

@@ -18,6 +18,7 @@ import { Limiter } from './limits.ts'
 import type { OAuthOptions } from './oauth.ts'
 import { DEFAULT_OAUTH, OAuthServer } from './oauth.ts'
 import type { Counts } from './plan.ts'
+import { handlePage, isPageRequest } from './payments/page.ts'
 import { Plan } from './plan.ts'
 import { RequestHandler } from './request-handler.ts'
 import type { Distribution } from './timeline.ts'
@@ -133,7 +134,9 @@ export async function createStripeSandbox(options: StripeSandboxOptions = {}): P
   const server = createServer((request, response) => {
     const handled = request.url?.startsWith('/_sandbox')
       ? handleControl(state, request, response)
-      : handler.handle(request, response)
+      : isPageRequest(request.url)
+        ? handlePage(state, request, response)
+        : handler.handle(request, response)
     // Handlers answer their errors themselves; what still comes here is a connection that went away.
     handled.catch(() => response.destroy())
   })
@@ -142,8 +145,10 @@ export async function createStripeSandbox(options: StripeSandboxOptions = {}): P
   await listen(server, port, host)
   const address = server.address() as AddressInfo
   const shownHost = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  const url = `http://${shownHost}:${address.port}`
+  for (const world of Object.values(state.worlds)) world.payments.pageOrigin = url
   return Object.assign(state, {
-    url: `http://${shownHost}:${address.port}`,
+    url,
     host: address.address,
     port: address.port,
     close: () => closeServer(server),

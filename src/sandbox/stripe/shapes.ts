@@ -1,6 +1,6 @@
 import { planOfPrice } from './generate/price.ts'
 import type { ChildKind, Json, JsonHash, StripeObject } from './types.ts'
-import { hashOf } from './types.ts'
+import { hashOf, textOf } from './types.ts'
 import type { World } from './world.ts'
 
 /** Entries of a nested list that are inlined; the rest is paged. */
@@ -17,6 +17,9 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   balance_transaction: shapeBalanceTransaction,
   customer: shapeCustomer,
   price: shapePrice,
+  setup_intent: shapeSetupIntent,
+  payment_intent: shapePaymentIntent,
+  invoice: shapeInvoice,
 }
 
 /** The object as one API version shows it: a fresh top level that the caller may expand in place. */
@@ -131,4 +134,28 @@ function shapePrice(price: StripeObject, version: string): StripeObject {
   const { meter, aggregate_usage, ...recurring } = hashOf(price.recurring)
   const usage = version >= '2025-03-31' ? { meter } : { aggregate_usage }
   return { ...rest, recurring: { ...recurring, ...usage } }
+}
+
+function shapeSetupIntent(intent: StripeObject, version: string): StripeObject {
+  if (version >= '2026-07-29') return { ...intent }
+  return { ...intent, allowed_payment_method_types: undefined }
+}
+
+/** An intent once listed its charges, then named the latest one; it named its invoice until basil. */
+function shapePaymentIntent(intent: StripeObject, version: string, world: World): StripeObject {
+  if (version >= '2025-03-31') return { ...intent, invoice: undefined }
+  if (version >= '2022-11-15') return { ...intent }
+  const charge = world.find('charges', textOf(intent.latest_charge) ?? '')
+  const charges = charge ? [shape(charge, version, world)] : []
+  return {
+    ...intent,
+    charges: nestedList(charges, `/v1/charges?payment_intent=${intent.id}`),
+    latest_charge: undefined,
+  }
+}
+
+/** Since basil an invoice tells its subscription through its parent, and what pays it only when expanded. */
+function shapeInvoice(invoice: StripeObject, version: string): StripeObject {
+  if (version < '2025-03-31') return { ...invoice, amount_overpaid: undefined, parent: undefined }
+  return { ...invoice, charge: undefined, paid: undefined, payment_intent: undefined, subscription: undefined }
 }

@@ -6,6 +6,7 @@ import type { EventCause, EventDelivery, EventParts } from './events.ts'
 import { eventObject, previousAttributes } from './events.ts'
 import { generateProduct } from './generate/price.ts'
 import { FIRST_ADDED_INDEX } from './ids.ts'
+import { PaymentObjects } from './payments/payment-objects.ts'
 import type { Plan } from './plan.ts'
 import { COLLECTION_SPECS } from './resources.ts'
 import { SearchIndex } from './search-index.ts'
@@ -36,6 +37,8 @@ export class World {
   readonly behaviour: Behaviour
   /** What search knows of each collection. */
   readonly searchIndexes: ReadonlyMap<ResourceName, SearchIndex>
+  /** Intents, methods, mandates and invoices; none of them is generated. */
+  readonly payments = new PaymentObjects()
   readonly #lagKey: number
   readonly #deliveries = new Map<string, EventDelivery>()
   readonly #products = new Map<string, StripeObject>()
@@ -178,6 +181,7 @@ export class World {
     this.#disputes.clear()
     this.#children.clear()
     this.#nextIndexes.clear()
+    this.payments.reset()
   }
 
   #related(name: ResourceName, base: readonly number[], belongs: (object: StripeObject) => boolean): StripeObject[] {

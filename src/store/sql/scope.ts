@@ -9,6 +9,7 @@ import { createRecordStore } from './records.ts'
 import { createSearchIndexStore } from './search-index.ts'
 import { createRunStateStore } from './run-states.ts'
 import { createSettingStore } from './settings.ts'
+import { createSubscriptionSetupStore } from './subscription-setups.ts'
 import type { Database } from './tables.ts'
 
 /** The stores of one connection or transaction. `texts` is shared by all of them. */
@@ -20,6 +21,7 @@ export function createScope(db: Database, dialect: StoreDialect, texts: QueryTex
     records: createRecordStore(db, texts),
     searchIndex: createSearchIndexStore(db, texts),
     audits: createAuditStore(db),
+    setups: createSubscriptionSetupStore(db),
     clients: createClientStore(db),
     settings: createSettingStore(db),
   }

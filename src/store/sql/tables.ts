@@ -1,5 +1,6 @@
 import type { Generated, Kysely } from 'kysely'
 import type { AuditFindingKind, EntityKind, RecordOperation, RunStatus } from '../store.ts'
+import type { SetupState } from '../subscription-setups.ts'
 
 /** The tables as the newest migration leaves them. Times are milliseconds since the epoch, flags are 0 or 1. */
 export interface Tables {
@@ -16,6 +17,8 @@ export interface Tables {
   audit_findings: AuditFindingTable
   search_segments: SearchSegmentTable
   search_terms: SearchTermTable
+  subscription_setups: SubscriptionSetupTable
+  subscription_setup_objects: SubscriptionSetupObjectTable
   api_clients: ApiClientTable
   sandboxes: SandboxTable
   settings: SettingTable
@@ -155,6 +158,29 @@ export interface SearchTermTable {
   segment_no: number
   term: number
   object_id: string
+}
+
+export interface SubscriptionSetupTable {
+  no: Generated<number>
+  id: string
+  org_id: string
+  sandbox_name: string
+  connection_id: string
+  client_key: string | null
+  state: SetupState
+  /** JSON text. */
+  request: string
+  /** JSON text. */
+  progress: string
+  due_at: number | null
+  created_at: number
+  updated_at: number
+}
+
+export interface SubscriptionSetupObjectTable {
+  connection_id: string
+  object_id: string
+  setup_no: number
 }
 
 export interface ApiClientTable {

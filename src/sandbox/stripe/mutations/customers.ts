@@ -1,9 +1,12 @@
 import { keyOf } from '../dice.ts'
 import { base62 } from '../ids.ts'
-import type { ParamSchema } from '../parameters.ts'
-import type { StripeObject } from '../types.ts'
+import { emptyAddress } from '../generate/words.ts'
+import type { ParamSchema, ValidParams } from '../parameters.ts'
+import { ADDRESS_PARAMS, attachedMethod, detachMethods } from '../payments/payment-methods.ts'
+import type { JsonHash, StripeObject } from '../types.ts'
+import { hashOf } from '../types.ts'
 import type { Mutations } from './mutation.ts'
-import { fieldUpdate, mergeMetadata, WRITE_PARAMS } from './mutation.ts'
+import { commit, mergeMetadata, withFields, WRITE_PARAMS } from './mutation.ts'
 import { cancelSubscription } from './subscriptions.ts'
 
 const FIELDS = {
@@ -15,9 +18,28 @@ const FIELDS = {
   tax_exempt: { kind: 'choice', of: ['none', 'exempt', 'reverse'] },
 } as const satisfies ParamSchema
 
+/** Members that are hashes or lists of their own. */
+const NESTED = {
+  address: { kind: 'hash', members: ADDRESS_PARAMS },
+  preferred_locales: { kind: 'texts', max: 20 },
+} as const satisfies ParamSchema
+
+const SETTINGS = {
+  invoice_settings: { kind: 'hash', members: { default_payment_method: { kind: 'text', unsettable: true } } },
+} as const satisfies ParamSchema
+
+function nestedFields(params: ValidParams, current: JsonHash): JsonHash {
+  const { address, preferred_locales: locales } = params
+  const known = { ...emptyAddress(), ...hashOf(current.address) }
+  return {
+    ...(address === undefined ? {} : { address: { ...known, ...(address as JsonHash) } }),
+    ...(locales === undefined ? {} : { preferred_locales: locales as string[] }),
+  }
+}
+
 export const customerMutations: Mutations = {
   create: {
-    params: { ...FIELDS, ...WRITE_PARAMS, test_clock: { kind: 'text' } },
+    params: { ...FIELDS, ...NESTED, ...WRITE_PARAMS, test_clock: { kind: 'text' } },
     run({ world, cause }, params) {
       const { customers } = world.collections
       const id = customers.nextId()
@@ -45,13 +67,29 @@ export const customerMutations: Mutations = {
         shipping: null,
         tax_exempt: text('tax_exempt') ?? 'none',
         test_clock: text('test_clock'),
+        ...nestedFields(params, {}),
       }
       customers.add(customer)
       world.emit('customer.created', customer, cause)
       return customer
     },
   },
-  update: fieldUpdate('customers', 'customer.updated', FIELDS),
+  update: {
+    params: { ...FIELDS, ...NESTED, ...SETTINGS, ...WRITE_PARAMS },
+    run(context, params, current) {
+      const settings = params.invoice_settings as JsonHash | undefined
+      const method = settings?.default_payment_method
+      if (typeof method === 'string') {
+        attachedMethod(context.world, method, current.id, 'invoice_settings[default_payment_method]')
+      }
+      const after: StripeObject = {
+        ...withFields(current, params, Object.keys(FIELDS)),
+        ...nestedFields(params, current),
+        invoice_settings: { ...hashOf(current.invoice_settings), ...settings },
+      }
+      return commit(context, 'customers', 'customer.updated', current, after)
+    },
+  },
   delete: {
     params: {},
     run(context, _params, customer) {
@@ -62,6 +100,7 @@ export const customerMutations: Mutations = {
       for (const subscription of world.subscriptionsOf(customer.id)) {
         if (subscription.status !== 'canceled') cancelSubscription(context, subscription)
       }
+      detachMethods(context, customer.id)
       return stub
     },
   },

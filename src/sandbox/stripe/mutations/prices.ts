@@ -1,10 +1,11 @@
-import { missingResource, StripeError } from '../errors.ts'
+import { badParameter, missingResource, StripeError } from '../errors.ts'
 import { same } from '../events.ts'
 import { planOfPrice } from '../generate/price.ts'
 import type { ParamSchema, ValidParams } from '../parameters.ts'
 import type { StripeObject } from '../types.ts'
 import type { MutationContext, Mutations } from './mutation.ts'
 import { mergeMetadata, withFields, WRITE_PARAMS } from './mutation.ts'
+import { addProduct, PRODUCT_DATA_PARAMS } from './products.ts'
 
 /** What `POST /v1/prices` and `price_data` have in common. */
 export const PRICE_PARAMS = {
@@ -36,7 +37,7 @@ export function createPrice(context: MutationContext, params: ValidParams, inlin
     active: (params.active as boolean | undefined) ?? true,
     billing_scheme: 'per_unit',
     created: world.clock.now(),
-    currency: params.currency as string,
+    currency: currencyOf(params),
     custom_unit_amount: null,
     livemode: world.plan.livemode,
     lookup_key: (params.lookup_key as string | undefined) ?? null,
@@ -66,6 +67,12 @@ export function createPrice(context: MutationContext, params: ValidParams, inlin
   return price
 }
 
+function currencyOf(params: ValidParams): string {
+  const currency = String(params.currency).toLowerCase()
+  if (/^[a-z]{3}$/.test(currency)) return currency
+  throw new StripeError(400, `Invalid currency: ${currency}.`, { param: 'currency' })
+}
+
 /** A recurring price is a plan too, and the events of both tell of it. */
 function emitPrice(
   { world, cause }: MutationContext,
@@ -86,23 +93,17 @@ function emitPrice(
 
 function productOf({ world }: MutationContext, params: ValidParams): string {
   const id = params.product as string | undefined
+  if (id !== undefined && params.product_data !== undefined) {
+    const message = 'You may only specify one of these parameters: product, product_data.'
+    throw badParameter('parameters_exclusive', 'product_data', message)
+  }
   if (id !== undefined) {
     if (!world.product(id)) throw missingResource('product', id, 'product')
     return id
   }
   const data = params.product_data as ValidParams | undefined
   if (!data) throw new StripeError(400, 'You must pass either product or product_data.', { param: 'product' })
-  const product: StripeObject = {
-    id: world.nextId('products'),
-    object: 'product',
-    active: true,
-    created: world.clock.now(),
-    livemode: world.plan.livemode,
-    metadata: {},
-    name: data.name as string,
-  }
-  world.addProduct(product)
-  return product.id
+  return addProduct(world, data).id
 }
 
 const UPDATE_FIELDS = {
@@ -128,7 +129,7 @@ export const priceMutations: Mutations = {
       active: { kind: 'boolean' },
       lookup_key: { kind: 'text' },
       nickname: { kind: 'text' },
-      product_data: { kind: 'hash', members: { name: { kind: 'text', required: true } } },
+      product_data: { kind: 'hash', members: PRODUCT_DATA_PARAMS },
     },
     run: (context, params) => createPrice(context, params, false),
   },

@@ -1,6 +1,8 @@
 import { missingResource, StripeError } from '../errors.ts'
 import { subscription, subscriptionItem } from '../generate/subscription.ts'
 import type { ParamSchema, ValidParams } from '../parameters.ts'
+import { firstStatus, issueFirstInvoice, planFirstInvoice } from '../payments/first-invoice.ts'
+import { voidOpenInvoice } from '../payments/invoices.ts'
 import type { JsonHash, StripeObject } from '../types.ts'
 import { hashOf, numberOf, textOf } from '../types.ts'
 import type { MutationContext, Mutations } from './mutation.ts'
@@ -29,7 +31,10 @@ const SHARED = {
   ...FIELDS,
   ...WRITE_PARAMS,
   off_session: { kind: 'boolean' },
-  payment_behavior: { kind: 'text' },
+  payment_behavior: {
+    kind: 'choice',
+    of: ['allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'pending_if_incomplete'],
+  },
   proration_behavior: { kind: 'text' },
 } as const satisfies ParamSchema
 
@@ -88,7 +93,44 @@ export function cancelSubscription(
   }
   world.collections.subscriptions.replace(canceled)
   world.emit('customer.subscription.deleted', canceled, cause)
+  voidOpenInvoice(context, canceled)
   return canceled
+}
+
+/** A subscription as it is born, not kept yet. Without a `status` it is trialing or active. */
+function newSubscription(
+  context: MutationContext,
+  params: ValidParams,
+  customer: StripeObject,
+  status: string | undefined,
+): StripeObject {
+  const { world } = context
+  const id = world.collections.subscriptions.nextId()
+  const now = world.clock.now()
+  const items = (params.items as ValidParams[]).map((entry, place) => newItem(context, id, entry, place))
+  const trialDays = params.trial_period_days as number | undefined
+  const made = subscription({
+    id,
+    created: now,
+    status: status ?? (trialDays === undefined ? 'active' : 'trialing'),
+    customer: customer.id,
+    items,
+    livemode: world.plan.livemode,
+    metadata: mergeMetadata({}, params.metadata),
+    endedAt: null,
+    cancelAtPeriodEnd: params.cancel_at_period_end === true,
+    collectionMethod: (params.collection_method as string | undefined) ?? 'charge_automatically',
+    latestInvoice: world.nextId('invoices'),
+    paymentMethod: (params.default_payment_method as string | undefined) ?? null,
+    automaticTax: false,
+    testClock: textOf(customer.test_clock) ?? null,
+    trialEnd: trialDays === undefined ? null : now + trialDays * DAY,
+  })
+  return {
+    ...made,
+    description: (params.description as string | undefined) ?? null,
+    payment_settings: { ...hashOf(made.payment_settings), ...(params.payment_settings as JsonHash | undefined) },
+  }
 }
 
 export const subscriptionMutations: Mutations = {
@@ -97,6 +139,13 @@ export const subscriptionMutations: Mutations = {
       ...SHARED,
       customer: { kind: 'text', required: true },
       items: { kind: 'hashes', members: ITEM_PARAMS, max: MAX_ITEMS, required: true },
+      payment_settings: {
+        kind: 'hash',
+        members: {
+          payment_method_types: { kind: 'texts', max: 20 },
+          save_default_payment_method: { kind: 'choice', of: ['off', 'on_subscription'] },
+        },
+      },
       trial_period_days: { kind: 'integer', min: 1, max: 730 },
     },
     run(context, params) {
@@ -106,30 +155,11 @@ export const subscriptionMutations: Mutations = {
       if (!customer || customer.deleted === true) throw missingResource('customer', String(params.customer), 'customer')
       const entries = params.items as ValidParams[]
       if (entries.length === 0) throw new StripeError(400, 'Missing required param: items.', { param: 'items' })
-      const id = subscriptions.nextId()
-      const now = world.clock.now()
-      const items = entries.map((entry, place) => newItem(context, id, entry, place))
-      const trialDays = params.trial_period_days as number | undefined
-      const made = subscription({
-        id,
-        created: now,
-        status: trialDays === undefined ? 'active' : 'trialing',
-        customer: customer.id,
-        items,
-        livemode: world.plan.livemode,
-        metadata: mergeMetadata({}, params.metadata),
-        endedAt: null,
-        cancelAtPeriodEnd: params.cancel_at_period_end === true,
-        collectionMethod: (params.collection_method as string | undefined) ?? 'charge_automatically',
-        latestInvoice: world.nextId('invoices'),
-        paymentMethod: (params.default_payment_method as string | undefined) ?? null,
-        automaticTax: false,
-        testClock: textOf(customer.test_clock) ?? null,
-        trialEnd: trialDays === undefined ? null : now + trialDays * DAY,
-      })
-      const described = { ...made, description: (params.description as string | undefined) ?? null }
+      const billing = planFirstInvoice(context, params, customer)
+      const described = newSubscription(context, params, customer, billing && firstStatus(billing))
       subscriptions.add(described)
       world.emit('customer.subscription.created', described, cause)
+      if (billing) issueFirstInvoice(context, described, billing)
       return described
     },
   },
