@@ -217,6 +217,13 @@ export interface Page {
   readonly records: readonly SourceRecord[]
   /** Null on the last page of the window. */
   readonly nextCursor: Cursor | null
+  /**
+   * The list is being read again because it may have moved under the reader. What the run has seen of it is not counted
+   * nor refused a second time.
+   */
+  readonly isReread?: boolean
+  /** What whoever relies on the run must know, one sentence or more; it goes into the run's metrics. */
+  readonly note?: string
 }
 
 /** One object of the source. */

@@ -12,6 +12,10 @@ export const SCENARIOS = {
     summary: 'from an access token to paged records',
     load: async () => (await import('./records.ts')).recordsScenario,
   },
+  xsolla: {
+    summary: 'another source by its specification, read while its list moves',
+    load: async () => (await import('./xsolla.ts')).createXsollaScenario(),
+  },
 } as const satisfies Record<string, ScenarioEntry>
 
 export type ScenarioName = keyof typeof SCENARIOS

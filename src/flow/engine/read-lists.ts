@@ -15,6 +15,8 @@ export interface ListedPage {
   readonly observed: ObservedRecords
   /** See `ObservationClock`. */
   readonly observedAt: number
+  /** See `Page`. */
+  readonly isReread: boolean
   readonly advance: <C extends ListCheckpoint>(checkpoint: C) => C
 }
 
@@ -141,10 +143,11 @@ class ListReading {
 
   async #readAndStore(range: LiveRange): Promise<void> {
     const { committer } = this.#options
-    const { nextCursor, observed, observedAt, note } = await this.#observePage(range)
+    const { nextCursor, observed, observedAt, isReread, note } = await this.#observePage(range)
     await committer.commit({
       observed,
       observedAt,
+      isReread,
       advance: (checkpoint) => {
         const advanced = this.#advance(checkpoint, range, nextCursor)
         return note === null ? advanced : { ...advanced, notes: [...checkpoint.notes, note] }
@@ -161,14 +164,14 @@ class ListReading {
     this.#onTheirWay += 1
     try {
       const page = await reader.readPage(range.pass, range.created, range.cursor)
-      const { records, nextCursor } = this.#within(range, page.value)
+      const { records, nextCursor, isReread = false, note = null } = this.#within(range, page.value)
       range.arrived(records, nextCursor === null)
       this.#count(range, records)
-      return { nextCursor, observed: observeRecords(records, mapper), observedAt: page.observedAt, note: null }
+      return { nextCursor, observed: observeRecords(records, mapper), observedAt: page.observedAt, isReread, note }
     } catch (error) {
       if (!isRefusedPass(error, resource, range.pass)) throw error
       const note = `The list pass ${range.pass} was left out: ${error.message}`
-      return { nextCursor: null, observed: NOTHING_OBSERVED, observedAt: 0, note }
+      return { nextCursor: null, observed: NOTHING_OBSERVED, observedAt: 0, isReread: false, note }
     } finally {
       this.#onTheirWay -= 1
       this.#wake()
@@ -180,7 +183,7 @@ class ListReading {
     const { from } = created
     if (!isDivisible || from === null) return page
     const records = page.records.filter(({ createdAt = null }) => createdAt === null || createdAt >= from)
-    return records.length === page.records.length ? page : { records, nextCursor: null }
+    return records.length === page.records.length ? page : { ...page, records, nextCursor: null }
   }
 
   /** The checkpoint with all ranges as they are now, and `range` at its next page. */
