@@ -64,6 +64,8 @@ export interface Config {
   readonly stripeRateGlobal: number | undefined
   /** Requests per second that Stripe allows each endpoint; undefined: what it publishes. */
   readonly stripeRateEndpoint: number | undefined
+  /** Takes the place of the hosts in the Xsolla spec; without a trailing slash. */
+  readonly xsollaApiBase: string | undefined
   /** Hosts that custom specs may call although they are not public: `host`, `host:port` or `[address]:port`. */
   readonly restAllowedHosts: readonly string[]
   readonly role: 'all'
@@ -201,6 +203,12 @@ const SETTINGS = {
     doc: 'Requests per second of each endpoint, for accounts whose limits Stripe has changed.',
     parse: integer(1, MOST_PER_SECOND),
   }),
+  xsollaApiBase: setting({
+    name: 'XSOLLA_API_BASE',
+    fallbackNote: "Xsolla's own hosts",
+    doc: 'Where the Xsolla source sends its calls.',
+    parse: httpUrl,
+  }),
   restAllowedHosts: setting({
     name: 'REST_ALLOWED_HOSTS',
     fallback: '',
@@ -257,6 +265,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     stripeBudgetShare: read(SETTINGS.stripeBudgetShare, env),
     stripeRateGlobal: readOptional(SETTINGS.stripeRateGlobal, env),
     stripeRateEndpoint: readOptional(SETTINGS.stripeRateEndpoint, env),
+    xsollaApiBase: readOptional(SETTINGS.xsollaApiBase, env),
     restAllowedHosts: readOptional(SETTINGS.restAllowedHosts, env) ?? [],
     role: read(SETTINGS.role, env),
     runGiveUpSeconds: read(SETTINGS.runGiveUpSeconds, env),

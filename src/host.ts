@@ -9,6 +9,7 @@ import { v4 } from 'uuid'
 import { createAccessTokens } from './auth/access-tokens.ts'
 import type { AccessTokens } from './auth/access-tokens.ts'
 import { bootstrapClients } from './auth/bootstrap.ts'
+import { builtInPlugins } from './built-in-plugins.ts'
 import { createDataAccess } from './catalog/files/data-access.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
@@ -140,7 +141,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const firstClient = await bootstrapClients({ config, store, clock, newId })
 
     const specs = loadSpecRegistry()
-    const plugins = new Map(options.plugins.map((plugin) => [plugin.connectionSpec.id, plugin]))
+    const known = [...builtInPlugins(config, specs, () => clock.now()), ...options.plugins]
+    const plugins = new Map(known.map((plugin) => [plugin.connectionSpec.id, plugin]))
     const context: FlowContext = {
       store,
       clock,
@@ -160,7 +162,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const accessTokens = createAccessTokens(keys, clock)
     const board = new RunProgressBoard()
     const metrics = createMetrics({
-      resourcePaths: options.plugins.flatMap(({ resources }) => resources.map(({ resourcePath }) => resourcePath)),
+      resourcePaths: known.flatMap(({ resources }) => resources.map(({ resourcePath }) => resourcePath)),
       runsInProgress: () => board.size,
     })
     const listener = createListener(config)

@@ -28,6 +28,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const program = new Command('stripe-flow-source')
   .description('A self-hosted Flow Service host with connection-spec source plugins, Stripe first.')
   .version(version)
+  .enablePositionalOptions()
 
 program
   .command('start', { isDefault: true })

@@ -9,6 +9,7 @@ import type {
   StripeSandboxOptions,
 } from '../sandbox/index.ts'
 import { ALGORITHMS, createStripeSandbox, DEFAULT_KEYS, DISTRIBUTIONS, FIRST_INVOICE } from '../sandbox/index.ts'
+import { xsollaSandboxCommand } from './xsolla-sandbox.ts'
 
 interface Flags {
   readonly host: string
@@ -163,6 +164,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
 /** `sandbox`: a local Stripe that needs no account and misbehaves on demand. */
 export function sandboxCommand(): Command {
   return new Command('sandbox')
+    .enablePositionalOptions()
     .description('Start a local Stripe with generated data, faults on demand and a controllable clock.')
     .option('--host <address>', 'listen address', '127.0.0.1')
     .option('--port <port>', 'listen port, 0 picks a free one', integer, 12111)
@@ -221,4 +223,5 @@ export function sandboxCommand(): Command {
     .option('--account-version <version>', 'API version of requests that name none (default 2024-06-20)')
     .option('--key <key>', 'one more accepted key (repeatable)', (key, keys: string[]) => [...keys, key], [])
     .action((flags: Flags, command: Command) => run(flags, command))
+    .addCommand(xsollaSandboxCommand())
 }

@@ -6,7 +6,11 @@ import type { OpenSpecRegistry, SpecDocument } from './spec-registry.ts'
 const PACKAGE_ROOT = new URL('../../', import.meta.url)
 
 /** In the order in which they are listed. */
-const CONNECTION_SPEC_FILES = ['connection-spec.json', 'specs/data-lake.connection-spec.json']
+const CONNECTION_SPEC_FILES = [
+  'connection-spec.json',
+  'specs/data-lake.connection-spec.json',
+  'specs/xsolla.connection-spec.json',
+]
 const FLOW_SPEC_FILES = ['specs/rest.flow-spec.json']
 
 /** The built-in specs, read from the package's JSON files. Throws when a file is missing or its schemas do not compile. */

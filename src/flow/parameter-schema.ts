@@ -39,7 +39,7 @@ export function createParameterCompiler({ foreign = false } = {}): ParameterComp
       declaredNames: Object.keys(properties),
       secretNames: Object.keys(properties).filter((name) => isSecret(properties[name])),
       validate(params = {}) {
-        const faults = accepts(params) ? [] : (accepts.errors ?? []).map(toFault)
+        const faults = accepts(params) ? [] : (accepts.errors ?? []).filter(isTelling).map(toFault)
         const empty = required.filter((name) => isJsonObject(params) && isBlank(params[name]))
         return firstOfEachPath([
           ...empty.map((name) => missingFault(schema, '', name, 'empty')),
@@ -49,6 +49,11 @@ export function createParameterCompiler({ foreign = false } = {}): ParameterComp
       },
     }
   }
+}
+
+/** An `if` that fails is told by what its `then` or `else` asks for. */
+function isTelling({ keyword }: ErrorObject): boolean {
+  return keyword !== 'if'
 }
 
 function toFault(error: ErrorObject): SpecFault {

@@ -243,6 +243,13 @@ export interface Page {
   readonly nextCursor: Cursor | null
   /** Objects that the source showed although the `params` do not select them; they are not among the records. */
   readonly dropped?: number
+  /**
+   * The list is being read again because it may have moved under the reader. What the run has seen of it is not counted
+   * nor refused a second time.
+   */
+  readonly isReread?: boolean
+  /** What whoever relies on the run must know, one sentence or more; it goes into the run's metrics. */
+  readonly note?: string
 }
 
 /** One object of the source. */

@@ -154,6 +154,8 @@ export interface RecordStore {
   refuse(runNo: number, records: readonly RefusedRecord[]): Promise<void>
   /** The records that a run has refused, after `afterNumber`. */
   refused(runNo: number, afterNumber: number, limit: number): Promise<readonly RefusedRecord[]>
+  /** Which of these objects a run has refused. */
+  refusedAmong(runNo: number, objectIds: readonly string[]): Promise<ReadonlySet<string>>
   /** Forgets what a run has refused, before it reads its window anew. */
   forgetRefused(runNo: number): Promise<void>
   /** The newest version of every object of a dataset, ordered by object id (by bytes), after `after`. */

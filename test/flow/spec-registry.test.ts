@@ -5,6 +5,7 @@ import type { AuthSpec, ConnectionSpec, SpecDocument } from '../../src/flow/spec
 
 const STRIPE = 'cc2c31d6-7b8c-4581-b49f-5c8698aa3ab3'
 const DATA_LAKE = 'c604ff05-7f1a-43c0-8e18-33bf874cb11c'
+const XSOLLA = '2563bc2f-3aed-4f53-8942-e13731d11a78'
 
 const registry = loadSpecRegistry()
 
@@ -22,7 +23,7 @@ function accessTokenSpec(): AuthSpec {
 
 describe('the registry', () => {
   test('lists the built-in specs', () => {
-    expect(registry.connectionSpecs().map(({ name }) => name)).toEqual(['stripe', 'datalake'])
+    expect(registry.connectionSpecs().map(({ name }) => name)).toEqual(['stripe', 'datalake', 'xsolla'])
     expect(registry.flowSpecs().map(({ name }) => name)).toEqual(['RestStorageToAEP'])
   })
 
@@ -34,7 +35,7 @@ describe('the registry', () => {
 
   test('tells which specs a flow spec may join', () => {
     const spec = registry.flowSpec('6499120c-0b15-42dc-936e-847ea3c24d72')
-    expect(spec?.sourceConnectionSpecIds).toEqual([STRIPE])
+    expect(spec?.sourceConnectionSpecIds).toEqual([STRIPE, XSOLLA])
     expect(spec?.targetConnectionSpecIds).toEqual([DATA_LAKE])
   })
 

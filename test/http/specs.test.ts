@@ -35,7 +35,11 @@ test('all specs come on one page', async () => {
   expect(await get('/connectionSpecs')).toEqual({
     status: 200,
     body: {
-      items: [readSpecFile('connection-spec.json'), readSpecFile('specs/data-lake.connection-spec.json')],
+      items: [
+        readSpecFile('connection-spec.json'),
+        readSpecFile('specs/data-lake.connection-spec.json'),
+        readSpecFile('specs/xsolla.connection-spec.json'),
+      ],
       _links: {},
     },
   })
@@ -45,10 +49,10 @@ test('all specs come on one page', async () => {
 test('specs are found by id, name, provider and attribute', async () => {
   expect(await names('/connectionSpecs?property=name=="stripe"')).toEqual(['stripe'])
   expect(await names('/connectionSpecs?property=name==stripe,datalake')).toEqual(['stripe', 'datalake'])
-  expect(await names(`/connectionSpecs?property=id!=${STRIPE}`)).toEqual(['datalake'])
-  expect(await names('/connectionSpecs?property=attributes.isSource==true')).toEqual(['stripe'])
-  expect(await names('/connectionSpecs?property=attributes.category==Payments')).toEqual(['stripe'])
-  expect(await names('/connectionSpecs?property=providerId==0ed90a81-07f4-4586-8190-b40eccef1c5a')).toHaveLength(2)
+  expect(await names(`/connectionSpecs?property=id!=${STRIPE}`)).toEqual(['datalake', 'xsolla'])
+  expect(await names('/connectionSpecs?property=attributes.isSource==true')).toEqual(['stripe', 'xsolla'])
+  expect(await names('/connectionSpecs?property=attributes.category==Payments')).toEqual(['stripe', 'xsolla'])
+  expect(await names('/connectionSpecs?property=providerId==0ed90a81-07f4-4586-8190-b40eccef1c5a')).toHaveLength(3)
   expect(await names('/connectionSpecs?property=name==stripe&property=attributes.isSource==false')).toEqual([])
   expect(await names('/connectionSpecs?property=no.such.path==1')).toEqual([])
   expect(await names(`/flowSpecs?property=name==RestStorageToAEP`)).toEqual(['RestStorageToAEP'])
@@ -59,6 +63,7 @@ test('a projection keeps the named members and the id', async () => {
   expect((await get('/connectionSpecs?property=name,version')).body.items).toEqual([
     { id: STRIPE, name: 'stripe', version: '1.0' },
     { id: DATA_LAKE, name: 'datalake', version: '1.0' },
+    { id: '2563bc2f-3aed-4f53-8942-e13731d11a78', name: 'xsolla', version: '1.0' },
   ])
 })
 

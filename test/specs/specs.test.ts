@@ -2,18 +2,28 @@ import { describe, expect, test } from '@jest/globals'
 import { readFileSync, readdirSync } from 'node:fs'
 import { readSpecFile } from '../../src/flow/load-specs.ts'
 import { createParameterCompiler } from '../../src/flow/parameter-schema.ts'
+import { loadSpecSchema } from '../../src/flow/spec-schema.ts'
 import { isJsonObject } from '../../src/json.ts'
 import type { JsonObject } from '../../src/json.ts'
+import { parseRestSpec } from '../../src/plugins/rest/spec.ts'
 import { RESOURCE_PATHS } from '../../src/plugins/stripe/resources.ts'
+import { Faults } from '../../src/request-body.ts'
 import { readSamples, readSchema, schemaFromSamples } from './build-schemas.ts'
 
 const STRIPE = 'cc2c31d6-7b8c-4581-b49f-5c8698aa3ab3'
 const DATA_LAKE = 'c604ff05-7f1a-43c0-8e18-33bf874cb11c'
+const XSOLLA = '2563bc2f-3aed-4f53-8942-e13731d11a78'
 
-const SPEC_FILES = ['connection-spec.json', 'specs/data-lake.connection-spec.json', 'specs/rest.flow-spec.json']
+const SPEC_FILES = [
+  'connection-spec.json',
+  'specs/data-lake.connection-spec.json',
+  'specs/xsolla.connection-spec.json',
+  'specs/rest.flow-spec.json',
+]
 const stripe = readSpecFile('connection-spec.json')
 const dataLake = readSpecFile('specs/data-lake.connection-spec.json')
 const restFlow = readSpecFile('specs/rest.flow-spec.json')
+const xsolla = readSpecFile('specs/xsolla.connection-spec.json')
 
 /** The member that a path of names and indices leads to. */
 function at(document: unknown, ...path: (string | number)[]): unknown {
@@ -63,18 +73,40 @@ describe('the Stripe connection spec', () => {
   })
 })
 
+describe('the Xsolla connection spec', () => {
+  test('is one that a client could have posted: the format and the interpreter accept it', () => {
+    const faults = new Faults()
+    loadSpecSchema().check(faults, 'connectionSpec', xsolla)
+    expect(() => faults.throwIfAny()).not.toThrow()
+    const parsed = parseRestSpec(xsolla)
+    expect([...parsed.lists.keys()]).toEqual(at(xsolla, 'sourceSpec', 'spec', 'properties', 'resourcePath', 'enum'))
+  })
+
+  test('is named xsolla, calls fixed hosts and masks its secrets', () => {
+    expect(xsolla).toMatchObject({ id: XSOLLA, name: 'xsolla', version: '1.0', type: 'generic-rest' })
+    const { list, lists, auth } = parseRestSpec(xsolla)
+    expect([list, ...lists.values()].map(({ url }) => url.host)).toEqual([
+      'https://subscriptions.xsolla.com',
+      'https://subscriptions.xsolla.com',
+      'https://api.xsolla.com/merchant/v2',
+    ])
+    expect(auth.secretNames).toEqual(expect.arrayContaining(['accessToken', 'password']))
+    expect(auth.names).toEqual(['accessToken', 'username', 'password'])
+  })
+})
+
 test('the data lake spec takes a dataset id', () => {
   expect(dataLake).toMatchObject({ id: DATA_LAKE, name: 'datalake', version: '1.0' })
   expect(at(dataLake, 'targetSpec', 'spec', 'required')).toEqual(['dataSetId'])
 })
 
 describe('the flow spec for REST sources', () => {
-  test('joins the Stripe source with the data lake', () => {
+  test('joins the Stripe and Xsolla sources with the data lake', () => {
     expect(restFlow).toMatchObject({
       id: '6499120c-0b15-42dc-936e-847ea3c24d72',
       name: 'RestStorageToAEP',
       version: '1.0',
-      sourceConnectionSpecIds: [STRIPE],
+      sourceConnectionSpecIds: [STRIPE, XSOLLA],
       targetConnectionSpecIds: [DATA_LAKE],
     })
     expect(restFlow['attributes']).toMatchObject({ isSourceFlow: true, frequency: 'batch' })

@@ -1009,6 +1009,10 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await store.records.refused(1, 1, 1)).toEqual([refused[1]])
         expect(await store.records.refused(1, 0, 10)).toEqual(refused)
         expect(await store.records.refused(2, 0, 10)).toEqual([])
+        const asked = ['r1', 'r3', 'r4', ...Array.from({ length: 1000 }, (_, index) => `x${index}`)]
+        expect(await store.records.refusedAmong(1, asked)).toEqual(new Set(['r1', 'r3']))
+        expect(await store.records.refusedAmong(2, asked)).toEqual(new Set())
+        expect(await store.records.refusedAmong(1, [])).toEqual(new Set())
         await store.records.forgetRefused(1)
         expect(await store.records.refused(1, 0, 10)).toEqual([])
         expect(await current()).toEqual([])

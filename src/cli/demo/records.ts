@@ -89,7 +89,8 @@ async function walk({ transcript, stripe, accessToken, chargeCount }: DemoStage)
   expectEqual('The charge that it delivered', delivered.items[0]?.id, newId)
 }
 
-async function readDataSet(transcript: Transcript, dataSetId: string): Promise<string[]> {
+/** Reads all pages of a dataset. @returns the ids, in order */
+export async function readDataSet(transcript: Transcript, dataSetId: string): Promise<string[]> {
   const ids: string[] = []
   let path: string | undefined = `${CATALOG}/dataSets/${dataSetId}/records?limit=1000`
   while (path !== undefined) {

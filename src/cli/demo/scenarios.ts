@@ -20,6 +20,10 @@ export const SCENARIOS = {
     summary: 'a subscription that is paid by Kakao Pay',
     load: async () => (await import('./kakao-pay.ts')).kakaoPayScenario,
   },
+  xsolla: {
+    summary: 'another source by its specification, read while its list moves',
+    load: async () => (await import('./xsolla.ts')).createXsollaScenario(),
+  },
 } as const satisfies Record<string, ScenarioEntry>
 
 export type ScenarioName = keyof typeof SCENARIOS

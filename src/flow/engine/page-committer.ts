@@ -4,12 +4,15 @@ import { countDelivered, type Checkpoint } from './checkpoint.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { ObservationClock } from './observation-clock.ts'
 import type { ObservedRecords } from './observe-records.ts'
+import { withoutSeen } from './reread-pages.ts'
 import type { RunWriter } from './run-writer.ts'
 
 /** Something read and how far the run has come with it; stored together or not at all. */
 export interface PageToCommit {
   readonly observed: ObservedRecords
   readonly observation: Observation
+  /** See `Page`. @defaultValue false */
+  readonly isReread?: boolean
   /** The checkpoint after it but for the counts. May be called more than once. */
   readonly advance: (checkpoint: Checkpoint) => Checkpoint
 }
@@ -55,10 +58,11 @@ export class PageCommitter {
     return this.#queue.add(page)
   }
 
-  async #store(pages: readonly PageToCommit[]): Promise<void> {
+  async #store(waiting: readonly PageToCommit[]): Promise<void> {
     const { writer, target, observations, force, onCommitted } = this.#options
     this.#checkpoint = await writer.write(async (scope) => {
       const { runNo } = writer.state
+      const pages = await allOver(waiting.map((page) => this.#withoutSeen(scope, page)))
       const results = await scope.records.deliverPages({
         target,
         runNo,
@@ -77,7 +81,14 @@ export class PageCommitter {
       ])
       return { saved, result: checkpoint }
     })
-    onCommitted(pages, this.#checkpoint)
+    onCommitted(waiting, this.#checkpoint)
+  }
+
+  async #withoutSeen(scope: StoreScope, page: PageToCommit): Promise<PageToCommit> {
+    if (!page.isReread) return page
+    const { writer, target } = this.#options
+    const run = { target, runNo: writer.state.runNo, startedAt: this.#checkpoint.startedAt }
+    return { ...page, observed: await withoutSeen(scope.records, run, page.observed) }
   }
 }
 

@@ -22,6 +22,8 @@ export type ListCheckpoint = Pick<Checkpoint, 'planned' | 'ranges' | 'notes'>
 export interface ListedPage {
   readonly observed: ObservedRecords
   readonly observation: Observation
+  /** See `Page`. */
+  readonly isReread: boolean
   readonly advance: <C extends ListCheckpoint>(checkpoint: C) => C
 }
 
@@ -154,10 +156,11 @@ class ListReading {
 
   async #readAndStore(range: LiveRange): Promise<void> {
     const { committer } = this.#options
-    const { nextCursor, observed, observation, note } = await this.#observePage(range)
+    const { nextCursor, observed, observation, isReread, note } = await this.#observePage(range)
     await committer.commit({
       observed,
       observation,
+      isReread,
       advance: (checkpoint) => {
         const advanced = this.#advance(checkpoint, range, nextCursor)
         return note === null ? advanced : { ...advanced, notes: [...checkpoint.notes, note] }
@@ -174,17 +177,17 @@ class ListReading {
     this.#onTheirWay += 1
     try {
       const page = await reader.readPage(range.pass, range.created, range.cursor)
-      const { records, nextCursor, dropped = 0 } = this.#within(range, page.value)
+      const { records, nextCursor, dropped = 0, isReread = false, note = null } = this.#within(range, page.value)
       range.arrived(records, nextCursor === null)
       this.#count(range, records)
       const read = { records, observation: page.observation }
       const taken = refine === undefined ? read : await refine(range.pass, read)
       const observed = withDropped(observeRecords(taken.records, mapper), dropped)
-      return { nextCursor, observed, observation: taken.observation, note: null }
+      return { nextCursor, observed, observation: taken.observation, isReread, note }
     } catch (error) {
       if (!isRefusedPass(error, resource, range.pass)) throw error
       const note = `The list pass ${range.pass} was left out: ${error.message}`
-      return { nextCursor: null, observed: NOTHING_OBSERVED, observation: NO_OBSERVATION, note }
+      return { nextCursor: null, observed: NOTHING_OBSERVED, observation: NO_OBSERVATION, isReread: false, note }
     } finally {
       this.#onTheirWay -= 1
       this.#wake()

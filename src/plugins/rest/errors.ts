@@ -4,7 +4,7 @@ import { FatalSourceError, RetriableSourceError } from '../plugin.ts'
 import type { HttpAnswer } from './http.ts'
 
 const LONGEST_TEXT = 300
-const TEXT_MEMBERS = ['message', 'error_description', 'detail', 'title', 'error', 'errors']
+const TEXT_MEMBERS = ['message', 'errorMessage', 'error_description', 'detail', 'title', 'error', 'errors']
 const RETRIABLE_STATUSES = new Set([408, 409, 425, 429])
 
 /** Sorts an answer that is no success by remedy. The message keeps the source's own text, without the secrets. */

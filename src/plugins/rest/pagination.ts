@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../json.ts'
 import { FatalSourceError } from '../plugin.ts'
 import type { JsonPath } from './json-path.ts'
+import type { Reading } from './readings.ts'
 
 export const PAGINATION_TYPES = ['OFFSET', 'POINTER', 'CONTINUATION_TOKEN', 'PAGE', 'NONE'] as const
 export type PaginationType = (typeof PAGINATION_TYPES)[number]
@@ -16,6 +17,8 @@ export interface Pagination {
   readonly pointerPath: JsonPath | null
   readonly token: { readonly path: JsonPath; readonly in: 'QUERYPARAM' | 'HEADERPARAM'; readonly name: string } | null
   readonly page: PageRule | null
+  /** How often a list is read again from its beginning, at most; 0 unless its places move and its records have ids. */
+  readonly maximumRereads: number
 }
 
 export interface PageRule {
@@ -42,6 +45,10 @@ export interface Position {
   readonly requests?: number
   /** Fingerprint of the page before. */
   readonly digest?: string
+  /** How often that page came in a row, after the first time. */
+  readonly repeats?: number
+  /** Absent when the list is read once. */
+  readonly reading?: Reading
 }
 
 /** What distinguishes the request for one page. */
@@ -72,8 +79,8 @@ const PAGINATORS: Readonly<Record<PaginationType, Paginator>> = {
   OFFSET: {
     request: ({ offsetName }, position) => ({ query: [[offsetName, String(position?.offset ?? 0)]] }),
     // By what came, not by what was asked for: a source may cap its pages below the limit.
-    next: (_, { position, count, digest }) =>
-      count === 0 ? null : { offset: (position?.offset ?? 0) + count, digest: changed(position, digest) },
+    next: (pagination, { position, count, digest }) =>
+      count === 0 ? null : { offset: (position?.offset ?? 0) + count, ...compared(pagination, position, digest) },
   },
   POINTER: {
     request: (_, position) => (position?.url === undefined ? {} : { url: position.url }),
@@ -101,12 +108,13 @@ const PAGINATORS: Readonly<Record<PaginationType, Paginator>> = {
   },
   PAGE: {
     request: ({ page }, position) => ({ query: [[page?.name ?? '', String(position?.page ?? page?.first ?? 0)]] }),
-    next({ page }, { position, count, headers, digest }) {
+    next(pagination, { position, count, digest }) {
+      const { page } = pagination
       if (page === null || count === 0) return null
       const index = position?.page ?? page.first
       const requests = (position?.requests ?? 0) + 1
-      if (index >= lastPage(page, headers) || requests >= page.maximumRequest) return null
-      return { page: index + 1, requests, digest: changed(position, digest) }
+      if (requests >= page.maximumRequest) return null
+      return { page: index + 1, requests, ...compared(pagination, position, digest) }
     },
   },
   NONE: { request: () => ({}), next: () => null },
@@ -122,20 +130,35 @@ export function pageParameters(pagination: Pagination, position: Position | null
 
 /** Where the next page is; null when there is none. */
 export function nextPosition(pagination: Pagination, page: ReadPage): Position | null {
-  if (pagination.end !== null && holds(pagination.end, page.body)) return null
+  if (endsAt(pagination, page)) return null
   return PAGINATORS[pagination.type].next(pagination, page)
 }
 
-/** True when a run stops only because it may not ask for more pages. */
-export function isCutShort({ type, page, end }: Pagination, read: ReadPage): boolean {
-  if (type !== 'PAGE' || page === null || read.count === 0 || (end !== null && holds(end, read.body))) return false
-  const isLast = (read.position?.page ?? page.first) >= lastPage(page, read.headers)
-  return !isLast && (read.position?.requests ?? 0) + 1 >= page.maximumRequest
+/** True when the end condition holds, or the page is the last one by its number. */
+export function endsAt({ end, page }: Pagination, { position, headers, body }: ReadPage): boolean {
+  if (end !== null && holds(end, body)) return true
+  return page !== null && (position?.page ?? page.first) >= lastPage(page, headers)
 }
 
+/** True when a run stops only because it may not ask for more pages. */
+export function isCutShort(pagination: Pagination, read: ReadPage): boolean {
+  const { page } = pagination
+  if (page === null || read.count === 0 || endsAt(pagination, read)) return false
+  return (read.position?.requests ?? 0) + 1 >= page.maximumRequest
+}
+
+/** So many rows may be added while a list is read that a page shows what the one before has shown. */
+const TOLERATED_REPEATS = 3
+
 /** A source that ignores the parameter would give the first page for ever. */
-function changed(position: Position | null, digest: string): string {
-  if (position?.digest !== digest) return digest
+function compared(
+  { maximumRereads }: Pagination,
+  position: Position | null,
+  digest: string,
+): Pick<Position, 'digest' | 'repeats'> {
+  if (position?.digest !== digest) return { digest }
+  const repeats = (position.repeats ?? 0) + 1
+  if (maximumRereads > 0 && repeats <= TOLERATED_REPEATS) return { digest, repeats }
   throw new FatalSourceError('request', 'The source gave the same page twice; does it know the paging parameter?')
 }
 

@@ -9,6 +9,7 @@ import {
 import { text, type SpecReader } from './spec-reader.ts'
 
 const DEFAULT_MAXIMUM_REQUEST = 10_000
+const DEFAULT_MAXIMUM_REREADS = 3
 
 /** Members that a type cannot do without; of several spellings any one. */
 const NEEDED: Readonly<Record<PaginationType, readonly (readonly string[])[]>> = {
@@ -46,6 +47,7 @@ export function parsePagination(reader: SpecReader, value: JsonValue | undefined
     pointerPath: reader.path(given(['pointerPath', 'pointerName']), `${path}/pointerPath`),
     token: type === 'CONTINUATION_TOKEN' ? parseToken(reader, params, path) : null,
     page: type === 'PAGE' ? parsePage(reader, params, path) : null,
+    maximumRereads: isAddressed(type) ? Number(given(['maximumRereads']) ?? DEFAULT_MAXIMUM_REREADS) : 0,
   }
 }
 
@@ -58,6 +60,12 @@ const NO_PAGINATION: Pagination = {
   pointerPath: null,
   token: null,
   page: null,
+  maximumRereads: 0,
+}
+
+/** Pages are addressed by their place in the list, so they move when it does. */
+function isAddressed(type: PaginationType): boolean {
+  return type === 'OFFSET' || type === 'PAGE'
 }
 
 function parseToken(reader: SpecReader, params: JsonObject, path: string): Pagination['token'] {

@@ -18,8 +18,12 @@ export interface PageRequest {
 
 const FORM = 'application/x-www-form-urlencoded'
 
-/** The request for one page. Throws `FatalSourceError` when a parameter is missing or breaks out of its place. */
+/**
+ * The request for one page. Throws `FatalSourceError` when a parameter is missing or breaks out of its place, or when the
+ * connection has another credential than the list needs.
+ */
 export function buildPageRequest(spec: RestSpec, request: PageRequest): HttpRequest {
+  assertFits(spec, request.auth)
   try {
     return build(spec, request)
   } catch (error) {
@@ -48,6 +52,13 @@ function build(spec: RestSpec, { auth, params, window, page, now }: PageRequest)
   for (const [name, value] of page.headers) headers.set(name.toLowerCase(), value)
   const body = spec.method === 'POST' ? bodyText(spec, plain, headers) : undefined
   return { method: spec.method, url, headers: checkedHeaders(headers), body }
+}
+
+/** A credential is not shown to who expects another one. */
+function assertFits({ authSpec }: RestSpec, auth: JsonObject): void {
+  if (authSpec === null || authSpec.required.every((name) => auth[name] !== undefined)) return
+  const message = `What is asked for needs a connection with the auth spec "${authSpec.name}".`
+  throw new FatalSourceError('request', message, { code: '1312-400' })
 }
 
 /** The headers that prove who asks: a bearer token, a user with a password, or keys. */

@@ -46,14 +46,21 @@ export function createRestSession({ http, rules, auth: given, context, now }: Re
     noteSecrets()
   }
 
+  async function send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    context.observer?.requestSent()
+    const answer = await http.send(request, signal)
+    if (answer.status === 429) context.observer?.rateLimited('endpoint-rate')
+    return answer
+  }
+
   async function sendRenewing(build: (auth: JsonObject) => HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const mayRenew = context.renewAuth !== undefined && canRenew(auth)
     const isEarly = mayRenew && endsSoon(auth, now())
     if (isEarly) await renew(signal)
-    const answer = await http.send(build(auth), signal)
+    const answer = await send(build(auth), signal)
     if (answer.status !== 401 || !mayRenew || isEarly) return answer
     await renew(signal)
-    return http.send(build(auth), signal)
+    return send(build(auth), signal)
   }
 
   return {

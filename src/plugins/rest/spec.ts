@@ -9,9 +9,18 @@ import { member, objects, RestSpecError, SpecReader, strings, text } from './spe
 import { hasScheduleQuery, parametersOf } from './templates.ts'
 
 /** A Self-Serve connection spec with its spellings settled and its paths compiled. */
-export interface RestSpec {
-  readonly id: string
+export interface RestSource {
   readonly name: string
+  readonly resources: ResourceNames
+  /** How a resource is read that has no entry in `lists`. */
+  readonly list: RestSpec
+  /** By resource path, for resources that are read in ways of their own. */
+  readonly lists: ReadonlyMap<string, RestSpec>
+  readonly auth: AuthRules
+}
+
+/** How one list of a source is read. */
+export interface RestSpec {
   /** Templates. */
   readonly url: { readonly host: string; readonly path: string }
   readonly method: 'GET' | 'POST'
@@ -26,8 +35,14 @@ export interface RestSpec {
   readonly declaredSchema: JsonObject | null
   /** Where a record's id is; empty when the spec names none. */
   readonly idPaths: readonly (readonly string[])[]
-  readonly resources: ResourceNames
   readonly auth: AuthRules
+  /** The auth spec whose parameters the list needs; null when any will do. */
+  readonly authSpec: NeededAuth | null
+}
+
+export interface NeededAuth {
+  readonly name: string
+  readonly required: readonly string[]
 }
 
 export interface ResourceNames {
@@ -35,10 +50,13 @@ export interface ResourceNames {
   readonly fromParams: boolean
   /** What `resourcePath` may be, when the spec says so. */
   readonly allowed: readonly string[]
+  /** What a source connection reads that does not say; null when it must. */
+  readonly fallback: string | null
 }
 
 /** What the auth specs say about the parameters of a connection. */
 export interface AuthRules {
+  readonly names: readonly string[]
   /** Parameters that no message may show. */
   readonly secretNames: readonly string[]
   readonly defaults: JsonObject
@@ -53,39 +71,66 @@ const ALWAYS_SECRET = ['accessToken', 'refreshToken', 'clientSecret', 'password'
 const FORBIDDEN_HEADERS = ['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'expect']
 
 /** Reads a spec that the Self-Serve schema accepts. Throws `RestSpecError`. */
-export function parseRestSpec(document: JsonObject & { readonly id: string; readonly name: string }): RestSpec {
+export function parseRestSpec(document: JsonObject & { readonly name: string }): RestSource {
   const reader = new SpecReader()
   const source = member(document, 'sourceSpec')
   const attributes = member(source, 'attributes')
-  const urlParams = member(attributes, 'urlParams')
   const auth = parseAuthSpecs(reader, document)
+  const declared = [...auth.names, ...Object.keys(member(member(source, 'spec'), 'properties'))]
+  const parse = (own: JsonObject, path: string) => parseList(reader, { attributes: own, path, auth, declared })
+  const lists = Object.entries(member(attributes, 'resources')).map(([resourcePath, own]) => {
+    const path = `${ATTRIBUTES}/resources/${resourcePath.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    return [resourcePath, parse({ ...attributes, ...(isJsonObject(own) ? own : {}) }, path)] as const
+  })
+  const parsed = {
+    name: document.name,
+    resources: parseResourceNames(reader, source, ATTRIBUTES),
+    list: parse(attributes, ATTRIBUTES),
+    lists: new Map(lists),
+    auth: auth.rules,
+  }
+  if (reader.faults.length > 0) throw new RestSpecError(reader.faults)
+  return parsed
+}
+
+interface ListRequest {
+  readonly attributes: JsonObject
+  /** JSON Pointer to them. */
+  readonly path: string
+  readonly auth: ReturnType<typeof parseAuthSpecs>
+  /** Parameters that templates may name. */
+  readonly declared: readonly string[]
+}
+
+function parseList(reader: SpecReader, { attributes, path, auth, declared }: ListRequest): RestSpec {
+  const urlParams = member(attributes, 'urlParams')
   const host = text(urlParams['host']) ?? hostParameter(auth.names)
   if (host === null) {
-    reader.fault('1304-400', `${ATTRIBUTES}/urlParams/host`, 'give it, or declare host or domain in an auth spec')
+    reader.fault('1304-400', `${path}/urlParams/host`, 'give it, or declare host or domain in an auth spec')
   }
+  const pagination = parsePagination(reader, attributes['paginationParams'], `${path}/paginationParams`)
+  const idPaths = parseIdPaths(reader, attributes['idPath'], `${path}/idPath`)
   const spec = {
-    id: document.id,
-    name: document.name,
     url: { host: host ?? '', path: text(urlParams['path']) ?? '' },
     method: text(urlParams['method'])?.toUpperCase() === 'POST' ? ('POST' as const) : ('GET' as const),
     query: parsePairs(urlParams['queryParams']),
-    headers: parseHeaders(reader, attributes['headerParams']),
+    headers: parseHeaders(reader, attributes['headerParams'], path),
     body: attributes['bodyParams'],
-    content: parseContentPath(reader, attributes['contentPath'], `${ATTRIBUTES}/contentPath`),
+    content: parseContentPath(reader, attributes['contentPath'], `${path}/contentPath`),
     explode:
       attributes['explodeEntityPath'] === undefined
         ? null
-        : parseContentPath(reader, attributes['explodeEntityPath'], `${ATTRIBUTES}/explodeEntityPath`),
-    pagination: parsePagination(reader, attributes['paginationParams'], `${ATTRIBUTES}/paginationParams`),
-    schedule: parseSchedule(reader, attributes['scheduleParams'], `${ATTRIBUTES}/scheduleParams`),
+        : parseContentPath(reader, attributes['explodeEntityPath'], `${path}/explodeEntityPath`),
+    // Without ids, readings could not be compared and would be appended one after the other.
+    pagination: idPaths.length > 0 ? pagination : { ...pagination, maximumRereads: 0 },
+    schedule: parseSchedule(reader, attributes['scheduleParams'], `${path}/scheduleParams`),
     declaredSchema: isJsonObject(attributes['schema']) ? attributes['schema'] : null,
-    idPaths: parseIdPaths(reader, attributes['idPath'], `${ATTRIBUTES}/idPath`),
-    resources: parseResources(source),
+    idPaths,
     auth: auth.rules,
+    authSpec: neededAuth(reader, attributes['authSpecName'], auth.specs, `${path}/authSpecName`),
   }
-  checkParameters(reader, spec, [...auth.names, ...Object.keys(member(member(source, 'spec'), 'properties'))])
-  checkScheduleQuery(reader, spec)
-  if (reader.faults.length > 0) throw new RestSpecError(reader.faults)
+  checkParameters(reader, spec, declared, path)
+  checkScheduleQuery(reader, spec, path)
   return spec
 }
 
@@ -94,7 +139,9 @@ function parseAuthSpecs(reader: SpecReader, document: JsonObject) {
   const secretNames = new Set<string>(ALWAYS_SECRET)
   const defaults: Record<string, JsonValue | undefined> = {}
   const headers: Record<string, string> = {}
+  const specs: NeededAuth[] = []
   for (const [index, entry] of objects(document['authSpec']).entries()) {
+    specs.push({ name: text(entry['name']) ?? '', required: strings(member(entry, 'spec')['required']) })
     for (const [name, property] of Object.entries(member(member(entry, 'spec'), 'properties'))) {
       if (!isJsonObject(property)) continue
       names.push(name)
@@ -107,7 +154,19 @@ function parseAuthSpecs(reader: SpecReader, document: JsonObject) {
       if (header !== undefined) headers[name] = header
     }
   }
-  return { names, rules: { secretNames: [...secretNames], defaults: defaults as JsonObject, headers } }
+  return { names, specs, rules: { names, secretNames: [...secretNames], defaults: defaults as JsonObject, headers } }
+}
+
+function neededAuth(
+  reader: SpecReader,
+  value: JsonValue | undefined,
+  known: readonly NeededAuth[],
+  path: string,
+): NeededAuth | null {
+  if (value === undefined) return null
+  const found = known.find(({ name }) => name === value)
+  if (found === undefined) reader.fault('1312-400', path, 'is the name of no auth spec of this connection spec')
+  return found ?? null
 }
 
 /** An object may have its defaults at its members. */
@@ -170,9 +229,17 @@ function parseIdPaths(reader: SpecReader, value: JsonValue | undefined, path: st
   return spelled.map((entry) => reader.attempt(path, '1314-400', () => parseNames(entry)) ?? [])
 }
 
-function parseResources(source: JsonObject): ResourceNames {
+function parseResourceNames(reader: SpecReader, source: JsonObject, path: string): ResourceNames {
   const property = member(member(source, 'spec'), 'properties')['resourcePath']
-  return { fromParams: isJsonObject(property), allowed: isJsonObject(property) ? strings(property['enum']) : [] }
+  const allowed = isJsonObject(property) ? strings(property['enum']) : []
+  const described = Object.keys(member(member(source, 'attributes'), 'resources'))
+  const stray = described.find((resourcePath) => !allowed.includes(resourcePath))
+  if (stray !== undefined) {
+    const rule = `"${stray.slice(0, 80)}" must stand in the enum of sourceSpec.spec.properties.resourcePath`
+    reader.fault('1312-400', `${path}/resources`, rule)
+  }
+  const fallback = isJsonObject(property) ? (text(property['default']) ?? null) : null
+  return { fromParams: isJsonObject(property), allowed, fallback }
 }
 
 /** `{name: value}`, or the older text `name=value,name2=value2`; a comma inside a value is no separator. */
@@ -188,8 +255,8 @@ function parsePairs(value: JsonValue | undefined): readonly (readonly [string, J
     .map((pair) => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()] as const)
 }
 
-function parseHeaders(reader: SpecReader, value: JsonValue | undefined) {
-  const path = `${ATTRIBUTES}/headerParams`
+function parseHeaders(reader: SpecReader, value: JsonValue | undefined, owner: string) {
+  const path = `${owner}/headerParams`
   return parsePairs(value).map(([name, entry]) => {
     if (FORBIDDEN_HEADERS.includes(name.toLowerCase()) || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
       reader.fault('1312-400', path, `"${name.slice(0, 80)}" is no header that a spec may set`)
@@ -198,7 +265,7 @@ function parseHeaders(reader: SpecReader, value: JsonValue | undefined) {
   })
 }
 
-function checkParameters(reader: SpecReader, spec: RestSpec, declared: readonly string[]): void {
+function checkParameters(reader: SpecReader, spec: RestSpec, declared: readonly string[], path: string): void {
   const templates: Readonly<Record<string, JsonValue | undefined>> = {
     'urlParams/host': spec.url.host,
     'urlParams/path': spec.url.path,
@@ -210,17 +277,17 @@ function checkParameters(reader: SpecReader, spec: RestSpec, declared: readonly 
     for (const name of parametersOf(template)) {
       if (declared.includes(name)) continue
       const rule = `\${${name}} is declared neither in sourceSpec.spec.properties nor in an auth spec`
-      reader.fault('1312-400', `${ATTRIBUTES}/${place}`, rule)
+      reader.fault('1312-400', `${path}/${place}`, rule)
     }
   }
 }
 
-function checkScheduleQuery(reader: SpecReader, spec: RestSpec): void {
+function checkScheduleQuery(reader: SpecReader, spec: RestSpec, owner: string): void {
   const isUsed = [spec.url.path, spec.query.map(([, value]) => value), spec.headers, spec.body].some((template) =>
     hasScheduleQuery(template as JsonValue | undefined),
   )
   const isMade = spec.schedule?.type === 'ADVANCE'
-  const path = `${ATTRIBUTES}/scheduleParams`
+  const path = `${owner}/scheduleParams`
   if (isUsed && !isMade) reader.fault('1317-400', path, 'must be of type ADVANCE, because {SCHEDULE_QUERY} is used')
   if (isMade && !isUsed) {
     reader.fault('1317-400', path, '{SCHEDULE_QUERY} stands nowhere in path, queryParams, headerParams or bodyParams')

@@ -91,6 +91,20 @@ export function createRecordStore(db: Database, texts: QueryTexts): RecordStore 
       }))
     },
 
+    async refusedAmong(runNo, objectIds) {
+      const found = new Set<string>()
+      for (const chunk of chunksOf(objectIds)) {
+        const rows = await db
+          .selectFrom('refused_records')
+          .select('object_id')
+          .where('run_no', '=', runNo)
+          .where('object_id', 'in', chunk)
+          .execute()
+        for (const { object_id } of rows) if (object_id !== null) found.add(object_id)
+      }
+      return found
+    },
+
     async forgetRefused(runNo) {
       await db.deleteFrom('refused_records').where('run_no', '=', runNo).execute()
     },
