@@ -1,6 +1,6 @@
 /**
  * Measures what README and `bench/README.md` claim, as ratios inside one run: machines differ and are shared.
- * Usage: npm run bench [-- startup landing paging memory window bucket fast six unlimited incremental]
+ * Usage: npm run bench [-- startup landing paging memory window bucket fast six unlimited incremental webhooks]
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LIMIT_MEASUREMENTS } from './limits.ts'
 import { land, median, report, startHost, startSandbox } from './support.ts'
+import { WEBHOOK_MEASUREMENTS } from './webhooks.ts'
 
 const run = promisify(execFile)
 
@@ -19,6 +20,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<void>>> = {
   paging,
   memory,
   ...LIMIT_MEASUREMENTS,
+  ...WEBHOOK_MEASUREMENTS,
 }
 
 /** Process start to `/ready` on an empty folder. */

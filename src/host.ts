@@ -22,10 +22,13 @@ import type { RunDispatcher } from './flow/engine/run-dispatcher.ts'
 import { createRunEngine } from './flow/engine/run-engine.ts'
 import { RunProgressBoard } from './flow/engine/run-progress.ts'
 import { createAuditService } from './flow/audit-service.ts'
+import { createRecordHistory } from './flow/record-history.ts'
 import { createRecordPages } from './flow/record-pages.ts'
 import { createRunEvents } from './flow/run-events.ts'
 import { createRunService } from './flow/run-service.ts'
 import { loadSpecRegistry } from './flow/load-specs.ts'
+import { createWebhooks } from './flow/webhooks/webhooks.ts'
+import type { Webhooks } from './flow/webhooks/webhooks.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
 import { auditRoutes } from './http/audit-routes.ts'
@@ -41,6 +44,7 @@ import { flowRoutes } from './http/flow-routes.ts'
 import { mappingRoutes } from './http/mapping-routes.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
+import { recordHistoryRoutes } from './http/record-history-routes.ts'
 import { recordRoutes } from './http/record-routes.ts'
 import type { PublicRoute, Route } from './http/route.ts'
 import { runEventsRoutes } from './http/run-events-routes.ts'
@@ -52,6 +56,7 @@ import { specRoutes } from './http/spec-routes.ts'
 import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
 import { targetConnectionRoutes } from './http/target-connection-routes.ts'
 import { tokenRoutes } from './http/token-endpoint.ts'
+import { webhookEventRoutes, webhookRoutes } from './http/webhook-routes.ts'
 import { silentLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import type { SourcePlugin } from './plugins/plugin.ts'
@@ -162,17 +167,24 @@ export async function createHost(options: HostOptions): Promise<Host> {
       publicUrl: () => config.publicUrl ?? listener.url(),
       customSpecs,
     }
-    const runs = createRuns(parts, board)
+    const webhooks = createWebhooks(context, {
+      onArrived: () => runs.wake(),
+      onOutcome: (receiver, outcome) => metrics.observeWebhook(receiver, outcome),
+      sweepMinutes: config.webhookSweepMinutes,
+      retentionDays: config.webhookRetentionDays,
+    })
+    const runs = createRuns(parts, board, webhooks)
     const runEvents = createRunEvents(context, board)
     const dataAccess = createDataAccess({ store, folder: path.join(config.dataDir, 'files') })
     const router = createApp({
       routes: [
         ...apiRoutes(parts, runs),
         ...runEventsRoutes(runEvents),
+        ...webhookEventRoutes(webhooks.events, parts.tokens),
         ...dataAccessRoutes({ dataAccess, publicUrl: parts.publicUrl }),
         ...(options.routes?.(parts) ?? []),
       ],
-      publicRoutes: publicRoutes(parts),
+      publicRoutes: [...publicRoutes(parts), ...webhookRoutes(webhooks.service)],
       authenticate: createAuthenticator({ mode: config.authMode, tokens: accessTokens, clients: store.clients, newId }),
       logger,
       metrics,
@@ -197,7 +209,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       stop() {
         stopped ??= (async () => {
           runEvents.stop()
-          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), dataAccess.stop()])
+          await Promise.all([listener.close(), runs.stop(STOP_GRACE_MS), webhooks.stop(), dataAccess.stop()])
           metrics.registry.clear()
           if (!options.store) await store.close()
         })()
@@ -225,6 +237,7 @@ function apiRoutes({ context, tokens, publicUrl, customSpecs }: HostParts, runs:
     ...runRoutes(context, tokens, createRunService(context, { onRunnable, publicUrl })),
     ...auditRoutes(context, tokens, createAuditService(context, { onRunnable })),
     ...recordRoutes(createRecordPages(context), tokens),
+    ...recordHistoryRoutes(createRecordHistory(context), tokens),
     ...dataSetRoutes(context),
     ...batchRoutes(context),
     ...mappingRoutes(context),
@@ -242,9 +255,14 @@ function publicRoutes({ context, accessTokens, metrics }: HostParts): readonly P
   ]
 }
 
-function createRuns({ context, config, publicUrl, metrics }: HostParts, board: RunProgressBoard): RunDispatcher {
+function createRuns(
+  { context, config, publicUrl, metrics }: HostParts,
+  board: RunProgressBoard,
+  { makeRuns }: Pick<Webhooks, 'makeRuns'>,
+): RunDispatcher {
   const giveUpMs = config.runGiveUpSeconds * 1000
-  return createRunDispatcher(context, createRunEngine(context, { giveUpMs, publicUrl, observer: metrics.runs, board }))
+  const engine = createRunEngine(context, { giveUpMs, publicUrl, observer: metrics.runs, board })
+  return createRunDispatcher(context, engine, { makeRuns })
 }
 
 async function openStore({ dataDir }: Config, logger: Logger, clock: Clock): Promise<Store> {

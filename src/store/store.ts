@@ -2,8 +2,10 @@ import type { Tenant } from '../caller.ts'
 import type { JsonObject } from '../json.ts'
 import type { Comparison, ListPosition, ListQuery } from './query.ts'
 import type { RecordStore } from './record-store.ts'
+import type { WebhookInboxStore } from './webhook-inbox.ts'
 
 export * from './record-store.ts'
+export * from './webhook-inbox.ts'
 
 /**
  * Everything that outlives the process. One implementation for SQLite; the contract suite in
@@ -26,6 +28,7 @@ export interface StoreScope {
   readonly runs: RunStateStore
   readonly records: RecordStore
   readonly audits: AuditStore
+  readonly webhooks: WebhookInboxStore
   readonly clients: ClientStore
   readonly settings: SettingStore
 }

@@ -12,6 +12,10 @@ export const SCENARIOS = {
     summary: 'from an access token to paged records',
     load: async () => (await import('./records.ts')).recordsScenario,
   },
+  webhooks: {
+    summary: 'a signed notification becomes a new version within a second, and a lost one is found',
+    load: async () => (await import('./webhooks.ts')).webhooksScenario,
+  },
 } as const satisfies Record<string, ScenarioEntry>
 
 export type ScenarioName = keyof typeof SCENARIOS

@@ -31,6 +31,8 @@ export interface Checkpoint {
   readonly relist: Relist | null
   /** Null unless the run mends what an audit found. */
   readonly repair: Repair | null
+  /** Null unless the run reads what notifications have named. */
+  readonly notifications: NotificationProgress | null
   /** Creation of the newest object seen, Unix seconds by the source's clock; null when none was. */
   readonly newestCreated: number | null
   /** What the reader of the run's metrics must know: what it could not read and what follows from it. */
@@ -72,6 +74,13 @@ export interface Repair {
   readonly auditNo: number
   /** Number of the last finding that was mended. */
   readonly mendedUpTo: number
+  readonly done: boolean
+}
+
+/** The run reads just the objects that notifications in the inbox name, from the flow's position in it. */
+export interface NotificationProgress {
+  /** How many notifications it has taken. */
+  readonly taken: number
   readonly done: boolean
 }
 
@@ -140,7 +149,7 @@ export function newest(one: number | null, other: number | null): number | null 
 export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
   if (checkpoint.copiedAt === null) return checkpoint
   const { created, updated, deleted, outputBytes } = checkpoint.counts
-  const { changes, relist, repair } = checkpoint
+  const { changes, relist, repair, notifications } = checkpoint
   return {
     ...checkpoint,
     copiedAt: null,
@@ -148,6 +157,7 @@ export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
     changes: changes && { ...changes, cursor: null, done: changes.isCovered, metKnown: false },
     relist: relist && { ...relist, lookedAtUpTo: null, done: false },
     repair: repair && { ...repair, mendedUpTo: 0, done: false },
+    notifications: notifications && { ...notifications, done: false },
     counts: { ...NO_COUNTS, input: created + updated + deleted, created, updated, deleted, outputBytes },
   }
 }
@@ -165,6 +175,7 @@ const LATER_MEMBERS = {
   changes: null,
   relist: null,
   repair: null,
+  notifications: null,
   newestCreated: null,
   notes: [],
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { SourceRecord } from '../../plugins/plugin.ts'
-import type { ObservedRecord, RefusedRecord } from '../../store/store.ts'
+import type { DeliveryCause, ObservedRecord, RefusedRecord } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
 import { newest, type ReadCounts } from './checkpoint.ts'
 
@@ -57,6 +57,12 @@ export function withDeletions(observed: ObservedRecords, ids: readonly string[])
     records: [...observed.records, ...deletions],
     counts: { ...counts, recordCount: counts.recordCount + ids.length },
   }
+}
+
+/** The same records, read because of an event. */
+export function withCause(observed: ObservedRecords, cause: DeliveryCause | undefined): ObservedRecords {
+  if (cause === undefined) return observed
+  return { ...observed, records: observed.records.map((record) => ({ ...record, cause })) }
 }
 
 /** Equal for equal records in source form, of which `body` is the JSON text. */

@@ -8,6 +8,7 @@ import { relistAfterHole } from './prepare-run.ts'
 import { readChanges } from './read-changes.ts'
 import { readFindings } from './read-findings.ts'
 import { readLists, type ListProgress } from './read-lists.ts'
+import { readNotifications } from './read-notifications.ts'
 import { readUnlisted } from './read-unlisted.ts'
 import type { RunParts } from './run-parts.ts'
 import { flowBeginning } from './run-window.ts'
@@ -21,6 +22,8 @@ export interface RunStagesOptions {
   /** Take nothing further. */
   readonly stop: AbortSignal
   readonly onListed: (progress: ListProgress) => void
+  /** The run has delivered something before this stretch of work. */
+  readonly hasDelivered: boolean
   /** Stores a checkpoint without records. */
   readonly save: (checkpoint: Checkpoint) => Promise<Checkpoint>
 }
@@ -34,6 +37,7 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   const deletable = resource.deletable ?? false
   const objects = { reader, committer, records, target, mapper, deletable, stop }
 
+  if (committer.checkpoint.notifications !== null) return readNotifications({ ...options, objects, lists })
   await readLists(lists)
 
   if (resource.changeFeed !== undefined) {

@@ -7,6 +7,7 @@ import { createStripeClient, DEFAULT_API_VERSION, type StripeClientOptions } fro
 import { COUNTING_API_VERSION, createStripeEstimator } from './estimate.ts'
 import { passNames, RESOURCE_PATHS, STRIPE_RESOURCES, type ResourcePath } from './resources.ts'
 import { createStripeSource } from './source.ts'
+import { stripeWebhooks } from './webhooks.ts'
 
 export interface StripePluginOptions {
   /** Where to call Stripe: `STRIPE_API_BASE`. */
@@ -46,6 +47,7 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
   return {
     connectionSpec: readJson('connection-spec.json') as SourcePlugin['connectionSpec'],
     resources: RESOURCE_PATHS.map(describeResource),
+    webhooks: stripeWebhooks,
     connect(auth, params, { owner, observer }) {
       const key = String(auth.accessToken)
       const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : DEFAULT_API_VERSION

@@ -11,6 +11,7 @@ import type { ReadyPage } from './serialize.ts'
 import { shape } from './shapes.ts'
 import type { JsonHash, StripeObject } from './types.ts'
 import { hashOf, RESOURCE_NAMES } from './types.ts'
+import { WEBHOOK_API } from './webhook-api.ts'
 import type { World } from './world.ts'
 
 /** One request, authenticated, with checked parameters. */
@@ -173,7 +174,7 @@ const nested: readonly Endpoint[] = [
 ]
 
 const TABLE = new Map<string, Endpoint>(
-  [...RESOURCE_NAMES.flatMap((name) => endpointsOf(RESOURCES[name])), ...nested].map((endpoint) => [
+  [...RESOURCE_NAMES.flatMap((name) => endpointsOf(RESOURCES[name])), ...nested, ...WEBHOOK_API].map((endpoint) => [
     `${endpoint.method} ${endpoint.pattern}`,
     endpoint,
   ]),

@@ -87,6 +87,7 @@ export class Plan {
       discounts: coder('di_'),
       cards: coder('card_'),
       taxIds: coder('txi_'),
+      webhookEndpoints: coder('we_'),
     } as const
     const key = (name: GeneratedName) => keyOf(seed, mode, name)
     this.keys = {

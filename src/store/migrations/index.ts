@@ -1,6 +1,8 @@
 import type { Migration } from '../sql/migrate.ts'
 import { initialSchema } from './0001-initial-schema.ts'
 import { runEngine } from './0002-run-engine.ts'
+import { webhookInbox } from './0004-webhook-inbox.ts'
+import { deliveryCauses } from './0005-delivery-causes.ts'
 
 /** In order; the numbers count from 1. */
-export const MIGRATIONS: readonly Migration[] = [initialSchema, runEngine]
+export const MIGRATIONS: readonly Migration[] = [initialSchema, runEngine, webhookInbox, deliveryCauses]

@@ -9,6 +9,7 @@ import { createRecordStore } from './records.ts'
 import { createRunStateStore } from './run-states.ts'
 import { createSettingStore } from './settings.ts'
 import type { Database } from './tables.ts'
+import { createWebhookInboxStore } from './webhook-inbox.ts'
 
 /** The stores of one connection or transaction. `texts` is shared by all of them. */
 export function createScope(db: Database, dialect: StoreDialect, texts: QueryTexts): StoreScope {
@@ -18,6 +19,7 @@ export function createScope(db: Database, dialect: StoreDialect, texts: QueryTex
     runs: createRunStateStore(db, texts),
     records: createRecordStore(db, texts),
     audits: createAuditStore(db),
+    webhooks: createWebhookInboxStore(db),
     clients: createClientStore(db),
     settings: createSettingStore(db),
   }
