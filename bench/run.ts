@@ -1,6 +1,6 @@
 /**
  * Measures what README and `bench/README.md` claim, as ratios inside one run: machines differ and are shared.
- * Usage: npm run bench [-- startup landing paging memory search window bucket fast six unlimited incremental]
+ * Usage: npm run bench [-- startup landing paging memory search window bucket fast six unlimited incremental webhooks]
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { LIMIT_MEASUREMENTS } from './limits.ts'
 import { search } from './search.ts'
 import { land, median, report, startHost, startSandbox } from './support.ts'
+import { WEBHOOK_MEASUREMENTS } from './webhooks.ts'
 
 const run = promisify(execFile)
 
@@ -21,6 +22,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<void>>> = {
   memory,
   search,
   ...LIMIT_MEASUREMENTS,
+  ...WEBHOOK_MEASUREMENTS,
 }
 
 /** Process start to `/ready` on an empty folder. */

@@ -70,6 +70,9 @@ export interface Config {
   readonly restAllowedHosts: readonly string[]
   readonly role: 'all'
   readonly runGiveUpSeconds: number
+  /** 0: never. */
+  readonly webhookSweepMinutes: number
+  readonly webhookRetentionDays: number
   readonly logLevel: LogLevel
 }
 
@@ -234,6 +237,18 @@ const SETTINGS = {
     doc: 'A run without progress for so many seconds fails.',
     parse: integer(1, 7 * 24 * 3600),
   }),
+  webhookSweepMinutes: setting({
+    name: 'WEBHOOK_SWEEP_MINUTES',
+    fallback: '15',
+    doc: 'How often to ask sources for notifications that they did not deliver; 0 for never.',
+    parse: integer(0, 7 * 24 * 60),
+  }),
+  webhookRetentionDays: setting({
+    name: 'WEBHOOK_RETENTION_DAYS',
+    fallback: '35',
+    doc: 'Days for which notifications are kept, at least 30.',
+    parse: integer(30, 3650),
+  }),
   logLevel: setting({
     name: 'LOG_LEVEL',
     fallback: 'info',
@@ -269,6 +284,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     restAllowedHosts: readOptional(SETTINGS.restAllowedHosts, env) ?? [],
     role: read(SETTINGS.role, env),
     runGiveUpSeconds: read(SETTINGS.runGiveUpSeconds, env),
+    webhookSweepMinutes: read(SETTINGS.webhookSweepMinutes, env),
+    webhookRetentionDays: read(SETTINGS.webhookRetentionDays, env),
     logLevel: read(SETTINGS.logLevel, env),
   }
   if (config.authMode === 'dev' && !isLoopback(config.host)) {

@@ -23,6 +23,7 @@ import type { RunDispatcher } from './flow/engine/run-dispatcher.ts'
 import { createRunEngine } from './flow/engine/run-engine.ts'
 import { RunProgressBoard } from './flow/engine/run-progress.ts'
 import { createAuditService } from './flow/audit-service.ts'
+import { createRecordHistory } from './flow/record-history.ts'
 import { createRecordPages } from './flow/record-pages.ts'
 import { createRunEvents } from './flow/run-events.ts'
 import { createRunService } from './flow/run-service.ts'
@@ -32,6 +33,8 @@ import { loadSpecRegistry } from './flow/load-specs.ts'
 import { createSetupService } from './flow/subscription-setups/setup-service.ts'
 import { createSetupWorker } from './flow/subscription-setups/setup-worker.ts'
 import type { SetupWorker } from './flow/subscription-setups/setup-worker.ts'
+import { createWebhooks } from './flow/webhooks/webhooks.ts'
+import type { Webhooks } from './flow/webhooks/webhooks.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
 import { auditRoutes } from './http/audit-routes.ts'
@@ -47,6 +50,7 @@ import { flowRoutes } from './http/flow-routes.ts'
 import { mappingRoutes } from './http/mapping-routes.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
+import { recordHistoryRoutes } from './http/record-history-routes.ts'
 import { recordRoutes } from './http/record-routes.ts'
 import type { PublicRoute, Route } from './http/route.ts'
 import { runEventsRoutes } from './http/run-events-routes.ts'
@@ -59,6 +63,7 @@ import { subscriptionSetupRoutes } from './http/subscription-setup-routes.ts'
 import { sandboxRoutes, systemRoutes } from './http/system-routes.ts'
 import { targetConnectionRoutes } from './http/target-connection-routes.ts'
 import { tokenRoutes } from './http/token-endpoint.ts'
+import { webhookEventRoutes, webhookRoutes } from './http/webhook-routes.ts'
 import { silentLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import type { SourcePlugin } from './plugins/plugin.ts'
@@ -178,17 +183,29 @@ export async function createHost(options: HostOptions): Promise<Host> {
       recordSearch: search.records,
       setups: createSetupWorker(context),
     }
-    const runs = createRuns(parts, board)
+    const webhooks = createWebhooks(context, {
+      onArrived: () => runs.wake(),
+      onNotice: (notice) => {
+        parts.setups
+          .notice(notice)
+          .catch((err: unknown) => logger.warn({ err }, 'no set-up was told of a notification'))
+      },
+      onOutcome: (receiver, outcome) => metrics.observeWebhook(receiver, outcome),
+      sweepMinutes: config.webhookSweepMinutes,
+      retentionDays: config.webhookRetentionDays,
+    })
+    const runs = createRuns(parts, board, webhooks)
     const runEvents = createRunEvents(context, board)
     const dataAccess = createDataAccess({ store, folder: path.join(config.dataDir, 'files') })
     const router = createApp({
       routes: [
         ...apiRoutes(parts, runs),
         ...runEventsRoutes(runEvents),
+        ...webhookEventRoutes(webhooks.events, parts.tokens),
         ...dataAccessRoutes({ dataAccess, publicUrl: parts.publicUrl }),
         ...(options.routes?.(parts) ?? []),
       ],
-      publicRoutes: publicRoutes(parts),
+      publicRoutes: [...publicRoutes(parts), ...webhookRoutes(webhooks.service)],
       authenticate: createAuthenticator({ mode: config.authMode, tokens: accessTokens, clients: store.clients, newId }),
       logger,
       metrics,
@@ -225,6 +242,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
             runs.stop(STOP_GRACE_MS),
             parts.setups.stop(STOP_GRACE_MS),
             search.stop(),
+            webhooks.stop(),
             dataAccess.stop(),
           ])
           metrics.registry.clear()
@@ -256,6 +274,7 @@ function apiRoutes(parts: HostParts, runs: RunDispatcher): readonly Route[] {
     ...runRoutes(context, tokens, createRunService(context, { onRunnable, publicUrl })),
     ...auditRoutes(context, tokens, createAuditService(context, { onRunnable })),
     ...recordRoutes(createRecordPages(context, recordSearch), tokens),
+    ...recordHistoryRoutes(createRecordHistory(context), tokens),
     ...dataSetRoutes(context),
     ...batchRoutes(context),
     ...mappingRoutes(context),
@@ -273,9 +292,14 @@ function publicRoutes({ context, accessTokens, metrics }: HostParts): readonly P
   ]
 }
 
-function createRuns({ context, config, publicUrl, metrics }: HostParts, board: RunProgressBoard): RunDispatcher {
+function createRuns(
+  { context, config, publicUrl, metrics }: HostParts,
+  board: RunProgressBoard,
+  { makeRuns }: Pick<Webhooks, 'makeRuns'>,
+): RunDispatcher {
   const giveUpMs = config.runGiveUpSeconds * 1000
-  return createRunDispatcher(context, createRunEngine(context, { giveUpMs, publicUrl, observer: metrics.runs, board }))
+  const engine = createRunEngine(context, { giveUpMs, publicUrl, observer: metrics.runs, board })
+  return createRunDispatcher(context, engine, { makeRuns })
 }
 
 async function openStore({ dataDir }: Config, logger: Logger, clock: Clock): Promise<Store> {

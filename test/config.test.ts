@@ -36,6 +36,8 @@ test('the defaults make an embedded host on the loopback address', () => {
     restAllowedHosts: [],
     role: 'all',
     runGiveUpSeconds: 900,
+    webhookSweepMinutes: 15,
+    webhookRetentionDays: 35,
     logLevel: 'info',
   })
 })

@@ -50,6 +50,7 @@ interface Flags {
   readonly country: string
   readonly journal: number
   readonly fault: readonly FaultRule[]
+  readonly webhook: readonly string[]
   readonly accountVersion?: string
   readonly key: readonly string[]
 }
@@ -129,6 +130,7 @@ function optionsOf(flags: Flags): StripeSandboxOptions {
     accountCountry: flags.country,
     journalCapacity: flags.journal,
     faults: flags.fault,
+    webhookEndpoints: flags.webhook.map((url) => ({ url })),
     keys: [...DEFAULT_KEYS, ...flags.key.map((key) => ({ key }))],
     ...given({ createdFrom: flags.from, createdTo: flags.to, now: flags.now, accountApiVersion: flags.accountVersion }),
   }
@@ -150,6 +152,9 @@ async function run(flags: Flags, command: Command): Promise<void> {
       .map(({ key }) => key)
       .join('  ')}`,
   )
+  for (const { url, secrets } of sandbox.webhooks.endpoints()) {
+    console.log(`Webhook: ${url}  ${secrets[0]?.value}`)
+  }
   console.log(`Try:     curl -s -u sk_test_sandbox: '${sandbox.url}/v1/charges?limit=1'`)
   console.log(`Script:  curl -s ${sandbox.url}/_sandbox`)
   console.log('Stop with Ctrl-C.')
@@ -219,6 +224,7 @@ export function sandboxCommand(): Command {
     .option('--kakao-pay <boolean>', 'whether the account has switched Kakao Pay on', yesOrNo, true)
     .option('--country <code>', 'country of the account, two letters', 'US')
     .option('--fault <json>', 'a fault rule or a list of them (repeatable, see docs/sandbox.md)', faultRules, [])
+    .option('--webhook <url>', 'send all events there (repeatable)', (url, urls: string[]) => [...urls, url], [])
     .option('--journal <requests>', 'requests that the journal remembers', integer, 10_000)
     .option('--account-version <version>', 'API version of requests that name none (default 2024-06-20)')
     .option('--key <key>', 'one more accepted key (repeatable)', (key, keys: string[]) => [...keys, key], [])

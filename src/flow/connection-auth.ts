@@ -74,19 +74,37 @@ function checkText(
   faults: Faults,
   name: string,
   value: JsonValue | undefined,
-  { secretNames }: AuthSpec,
+  { secretNames, secretListNames }: AuthSpec,
   stored: Readonly<Record<string, string>>,
 ): void {
   const at = pointer(name)
   const secret = secretNames.includes(name)
+  if (secretListNames.includes(name)) checkMaskAmongSecrets(faults, at, value)
+  if (Array.isArray(value) && secretListNames.includes(name)) {
+    for (const entry of value) if (typeof entry === 'string') checkCharacters(faults, name, entry)
+    return
+  }
   if (typeof value !== 'string') {
     if (secret) faults.invalid(at, `${at} is ${typeName(value)}; give a string.`)
     return
   }
-  if (value.length > 8192) faults.invalid(at, `${at} has ${value.length} characters; give at most 8192.`)
   if (secret && value === SECRET_MASK && stored[at] === undefined) {
     faults.invalid(at, `${at} is the mask of a secret, and none is stored under it; give the secret itself.`)
   }
+  checkCharacters(faults, name, value)
+}
+
+/** The mask stands for all that is stored, so it cannot stand beside a secret. */
+function checkMaskAmongSecrets(faults: Faults, at: string, value: JsonValue | undefined): void {
+  const isAmong = Array.isArray(value)
+    ? value.includes(SECRET_MASK)
+    : typeof value === 'string' && value !== SECRET_MASK && secretsIn(value).includes(SECRET_MASK)
+  if (isAmong) faults.invalid(at, `${at} holds the mask of a secret among others; give the secrets themselves.`)
+}
+
+function checkCharacters(faults: Faults, name: string, value: string): void {
+  const at = pointer(name)
+  if (value.length > 8192) faults.invalid(at, `${at} has ${value.length} characters; give at most 8192.`)
   if (name === 'accessToken' && value !== '' && !/^[\x21-\x7e]+$/.test(value)) {
     faults.invalid(at, `${at} holds white space, control or non-ASCII characters; give the token alone.`)
   } else if (/\p{Cc}/u.test(value)) {
@@ -99,7 +117,8 @@ function seal(params: JsonObject, authSpec: AuthSpec, request: AuthRequest): Rea
   const visible: Record<string, JsonValue | undefined> = { ...params }
   const secrets: Record<string, string> = {}
   for (const name of authSpec.secretNames) {
-    const value = params[name]
+    const given = params[name]
+    const value = Array.isArray(given) && authSpec.secretListNames.includes(name) ? given.join(' ') : given
     if (typeof value !== 'string' || value === '') continue
     const at = pointer(name)
     const kept = value === SECRET_MASK ? stored[at] : undefined
@@ -107,6 +126,11 @@ function seal(params: JsonObject, authSpec: AuthSpec, request: AuthRequest): Rea
     visible[name] = SECRET_MASK
   }
   return { auth: { specName: authSpec.name, params: visible }, secrets }
+}
+
+/** The secrets of a parameter that may hold several, from the text that is sealed. */
+export function secretsIn(text: string): readonly string[] {
+  return text.split(/[\s,]+/).filter((secret) => secret !== '')
 }
 
 /** The operations of a patch as `lastOperation` shows them: nothing that came in under `/auth`. */

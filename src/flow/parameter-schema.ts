@@ -11,6 +11,8 @@ export interface ParameterSchema {
   readonly declaredNames: readonly string[]
   /** Names of the parameters with `format: password`. */
   readonly secretNames: readonly string[]
+  /** Those of them that may be given as several, in an array. */
+  readonly secretListNames: readonly string[]
   /** Every fault, missing ones first; nothing is coerced. `undefined` counts as an object without members. */
   validate(params: unknown): readonly SpecFault[]
 }
@@ -34,10 +36,12 @@ export function createParameterCompiler({ foreign = false } = {}): ParameterComp
   return function compileParameters(schema) {
     const accepts = ajv.compile(schema)
     const properties = isJsonObject(schema['properties']) ? schema['properties'] : {}
+    const secretNames = Object.keys(properties).filter((name) => isSecret(properties[name]))
     const required = Array.isArray(schema['required']) ? schema['required'] : []
     return {
       declaredNames: Object.keys(properties),
-      secretNames: Object.keys(properties).filter((name) => isSecret(properties[name])),
+      secretNames,
+      secretListNames: secretNames.filter((name) => mayBeList(properties[name])),
       validate(params = {}) {
         const faults = accepts(params) ? [] : (accepts.errors ?? []).filter(isTelling).map(toFault)
         const empty = required.filter((name) => isJsonObject(params) && isBlank(params[name]))
@@ -102,6 +106,10 @@ function oneOf(values: readonly unknown[]): string {
 
 function isSecret(schema: unknown): boolean {
   return isJsonObject(schema) && schema['format'] === 'password'
+}
+
+function mayBeList(schema: unknown): boolean {
+  return isJsonObject(schema) && Array.isArray(schema['type']) && schema['type'].includes('array')
 }
 
 function pointer(name: string): string {

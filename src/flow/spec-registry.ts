@@ -38,6 +38,8 @@ export interface AuthSpec {
   readonly name: string
   /** Names of the parameters with `format: password`. */
   readonly secretNames: readonly string[]
+  /** Those of them that may be given as several, in an array or in one text with commas or spaces between them. */
+  readonly secretListNames: readonly string[]
   /** The parameters that the spec declares; others are dropped. */
   readonly declaredNames: readonly string[]
   /** Checks `auth.params`. Paths of the faults start there; no message holds the value of a secret. */
@@ -91,6 +93,7 @@ function connectionSpec(document: SpecDocument, compile: ParameterCompiler): Con
       spec: {
         name: names[0] ?? '',
         secretNames: schema.secretNames,
+        secretListNames: schema.secretListNames,
         declaredNames: schema.declaredNames,
         validate: schema.validate,
       } satisfies AuthSpec,

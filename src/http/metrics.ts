@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { RunObserver } from '../flow/engine/run-engine.ts'
+import type { WebhookOutcome } from '../flow/webhooks/webhook-service.ts'
 
 export interface RequestObservation {
   readonly method: string
@@ -35,6 +36,8 @@ export interface Metrics {
   observeRequest(observation: RequestObservation): void
   /** Counts what runs do, by resource path. */
   readonly runs: RunObserver
+  /** Counts a notification that came in. `receiver` is one of a plugin's, by its name. */
+  observeWebhook(receiver: string, outcome: WebhookOutcome): void
   /** Adds memory, event loop and garbage collection of the process. */
   collectProcessMetrics(): void
 }
@@ -70,6 +73,10 @@ export function createMetrics({ resourcePaths = [], runsInProgress = () => 0 }: 
     buckets: [1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200, 86_400],
     registers: [registry],
   })
+  const webhooks = counter('webhook_notifications_total', 'Notifications that came in, by what became of them.', [
+    'receiver',
+    'outcome',
+  ])
   new Gauge({
     name: 'runs_in_progress',
     help: 'Runs that this process is working on.',
@@ -99,6 +106,7 @@ export function createMetrics({ resourcePaths = [], runsInProgress = () => 0 }: 
         if (seconds !== null) durations.observe({ ...labelOf(resourcePath), status }, seconds)
       },
     },
+    observeWebhook: (receiver, outcome) => webhooks.inc({ receiver, outcome }),
     observeRequest({ method, route = 'none', status, seconds }) {
       requests.observe({ method, route, status: String(status) }, seconds)
     },

@@ -2,6 +2,7 @@ import type { BodyFault, ErrorCode } from '../errors.ts'
 import type { JsonObject } from '../json.ts'
 import type { Logger } from '../logger.ts'
 import type { SubscriptionSetups } from './subscription-setup.ts'
+import type { WebhookNotification, WebhookReceiver } from './webhook.ts'
 
 /**
  * The contract of a source plugin. A plugin is small and plain: it names its resources, reads one page per call and says
@@ -14,6 +15,8 @@ export interface SourcePlugin {
   readonly resources: readonly SourceResource[]
   /** Its records are objects as Stripe sends them, so that datasets can be searched for them. @defaultValue false */
   readonly isSearchable?: boolean
+  /** Takes the notifications that the source sends. Absent: it sends none. */
+  readonly webhooks?: WebhookReceiver
   /**
    * The resource that a source connection's `params` name, for a plugin whose resources depend on them; undefined when
    * they name none. Absent: the one of `resources` at `params.resourcePath`.
@@ -130,6 +133,13 @@ export interface Source {
   readChanges?(request: ReadChangesRequest): Promise<ChangePage>
   /** Reads one object anew, in the same form as `readPage`. */
   readObject?(request: ReadObjectRequest): Promise<ObjectReading>
+  /**
+   * What a notification names that the plugin's `webhooks` has taken, as `readChanges` would tell it. There with
+   * `readObject`; throws like `readPage`.
+   */
+  readNotification?(request: ReadNotificationRequest): Promise<NamedObjects>
+  /** One page of the notifications that were not delivered, newest first. Absent: the source cannot tell. Throws like `readPage`. */
+  readUndelivered?(request: ReadUndeliveredRequest): Promise<UndeliveredPage>
   /** Estimates the first run of a resource. Absent: the source cannot tell. Throws like `readPage`. */
   estimate?(request: EstimateRequest): Promise<SourceEstimate>
 }
@@ -182,11 +192,17 @@ export interface ChangePage {
 }
 
 /** An entry of a change feed. */
-export interface Change {
+export interface Change extends NamedObjects {
   /** The entry's own id; the same entry always has the same. */
   readonly changeId: string
+  /** The source's word for what has happened, for example `customer.subscription.updated`; kept with what is read then. */
+  readonly type?: string
   /** Unix seconds. */
   readonly createdAt: number
+}
+
+/** The objects of a resource that something concerns. */
+export interface NamedObjects {
   /** The objects of the resource that it concerns: itself, or the parents of a child that changed. */
   readonly objectIds: readonly string[]
   /**
@@ -194,6 +210,29 @@ export interface Change {
    * the resource's `passes`; the host reads them like these.
    */
   readonly listPasses?: readonly string[]
+}
+
+export interface ReadNotificationRequest {
+  readonly resourcePath: string
+  /** As the plugin's `webhooks` has made it. */
+  readonly body: JsonObject
+  readonly signal: AbortSignal
+}
+
+export interface ReadUndeliveredRequest {
+  /** By the time at which they happened. */
+  readonly window: CreatedWindow
+  /** Null for the first page of the window. */
+  readonly cursor: Cursor | null
+  /** At most this many, 1..100. */
+  readonly limit: number
+  readonly signal: AbortSignal
+}
+
+export interface UndeliveredPage {
+  readonly notifications: readonly WebhookNotification[]
+  /** Null on the last page of the window. */
+  readonly nextCursor: Cursor | null
 }
 
 export interface ReadObjectRequest {

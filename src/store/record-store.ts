@@ -11,6 +11,15 @@ export interface RecordTarget {
   readonly resourcePath: string
 }
 
+/** The event at the source because of which an object was read. */
+export interface DeliveryCause {
+  /** The source's id of the event. */
+  readonly eventId: string
+  readonly type: string
+  /** When it happened at the source, ms since the epoch. */
+  readonly createdAt: number
+}
+
 /** A record as observed at the source. */
 export interface ObservedRecord {
   /** Null when the source declares no id; such records are append-only. */
@@ -28,6 +37,8 @@ export interface ObservedRecord {
   readonly createdAt?: number | null
   /** When to read the object again although nothing announces a change, Unix seconds; null means never. */
   readonly revisitAt?: number | null
+  /** Absent or null when it was not read because of an event. */
+  readonly cause?: DeliveryCause | null
 }
 
 /** A record that the flow's mapping refused: it is kept beside the run and does not reach the dataset. */
@@ -112,6 +123,27 @@ export interface ObjectPosition {
   readonly recordSetNo: number
 }
 
+/** One version of an object in one record set. */
+export interface VersionPosition {
+  readonly recordSetNo: number
+  readonly runNo: number
+  readonly sequence: number
+}
+
+/** A version of an object as it was delivered. */
+export interface RecordVersion {
+  readonly position: VersionPosition
+  /** Null when the run is no longer there. */
+  readonly runId: string | null
+  readonly resourcePath: string
+  readonly operation: RecordOperation
+  /** ms since the epoch. */
+  readonly observedAt: number
+  /** JSON text of the source form; null on a delete. */
+  readonly body: string | null
+  readonly cause: DeliveryCause | null
+}
+
 export interface CurrentRecord extends DeliveredRecord {
   readonly position: ObjectPosition
 }
@@ -165,6 +197,10 @@ export interface RecordStore {
     limit: number,
     includeDeleted: boolean,
   ): Promise<readonly CurrentRecord[]>
+  /** Where the versions of an object begin: the newest one of each record set of the dataset that has got it. */
+  newestVersions(dataSetNo: number, objectId: string, resourcePath: string | null): Promise<readonly VersionPosition[]>
+  /** A version of an object and those before it, newest first, at most `limit`. Costs the same at any depth. */
+  versionsFrom(position: VersionPosition, limit: number): Promise<readonly RecordVersion[]>
   /**
    * Fixes the end of a page that was served short while its run was going on, so that it reads the same ever after.
    * Returns the end that counts: the one fixed first.

@@ -4,10 +4,12 @@ import type { Comparison, ListPosition, ListQuery } from './query.ts'
 import type { RecordStore } from './record-store.ts'
 import type { SearchIndexStore } from './search-index-store.ts'
 import type { SubscriptionSetupStore } from './subscription-setups.ts'
+import type { WebhookInboxStore } from './webhook-inbox.ts'
 
 export type * from './observation.ts'
 export * from './record-store.ts'
 export * from './search-index-store.ts'
+export * from './webhook-inbox.ts'
 
 /**
  * Everything that outlives the process. One implementation for SQLite; the contract suite in
@@ -32,6 +34,7 @@ export interface StoreScope {
   readonly searchIndex: SearchIndexStore
   readonly audits: AuditStore
   readonly setups: SubscriptionSetupStore
+  readonly webhooks: WebhookInboxStore
   readonly clients: ClientStore
   readonly settings: SettingStore
 }

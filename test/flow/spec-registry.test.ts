@@ -48,7 +48,7 @@ describe('the registry', () => {
   })
 
   test('tells the secret parameters from the declared ones', () => {
-    expect(accessTokenSpec().secretNames).toEqual(['accessToken'])
+    expect(accessTokenSpec().secretNames).toEqual(['accessToken', 'webhookSecret'])
     expect(accessTokenSpec().declaredNames).toContain('accessToken')
   })
 

@@ -49,6 +49,7 @@ test('every limit, lag and switch can be set by a flag', async () => {
     ['--latency', '3', '--object-lag', '60', '--event-lag', '5', '--event-repeat-percent', '10'],
     ['--deleted-price', '404', '--missing-cursor', '404', '--journal', '100'],
     ['--first-invoice', 'requires_confirmation', '--kakao-pay', 'false', '--country', 'KR'],
+    ['--webhook', 'http://127.0.0.1:9/first', '--webhook', 'http://127.0.0.1:9/second'],
     ['--fault', '{"after":7,"seconds":60,"fault":{"kind":"status","status":503}}'],
   ].flat()
   const child = spawn(
@@ -62,7 +63,7 @@ test('every limit, lag and switch can be set by a flag', async () => {
     const url = /^Script: .*(http\S+)/.exec(line)?.[1]
     if (url === undefined) continue
     asked = true
-    expect(await (await fetch(`${url}/settings`)).json()).toEqual({
+    expect(await (await fetch(`${url}/settings`)).json()).toMatchObject({
       latencyMs: 3,
       latencyTailMs: 0,
       latencyTailPercent: 1,
@@ -88,6 +89,8 @@ test('every limit, lag and switch can be set by a flag', async () => {
         retryAfterSeconds: 2,
       },
     })
+    const { endpoints } = (await (await fetch(`${url}/webhooks`)).json()) as { endpoints: { url: string }[] }
+    expect(endpoints.map((endpoint) => endpoint.url)).toEqual(['http://127.0.0.1:9/first', 'http://127.0.0.1:9/second'])
     const { faults } = (await (await fetch(`${url}/faults`)).json()) as { faults: object[] }
     expect(faults).toEqual([expect.objectContaining({ after: 7, seconds: 60 })])
     child.kill('SIGTERM')
@@ -105,6 +108,7 @@ test('a flag that is no JSON, no boolean or no known choice is refused', async (
   }
   expect(await refused('--fault', '{')).toContain('It must be JSON')
   expect(await refused('--fault', '{"fault":{"kind":"gremlin"}}')).toContain('Unknown fault kind')
+  expect(await refused('--webhook', 'example.com')).toContain('Invalid URL')
   expect(await refused('--limiter-should-retry', 'maybe')).toContain('true or false')
   expect(await refused('--limiter', 'funnel')).toContain('bucket, window')
   expect(await refused('--object-lag', '99999')).toContain('objectLagSeconds')

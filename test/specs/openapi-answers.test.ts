@@ -326,6 +326,8 @@ describe('every answer is as described', () => {
     expect(run.metrics.recordSummary.failedRecordCount).toBeGreaterThan(0)
     await call('get', `${runs}/${run.id}`, 200)
     expect((await call('get', `${runs}/${run.id}/records?include=mapped`, 200)).items[0]).toHaveProperty('mapped')
+    const [{ id: objectId }] = (await call('get', `${CATALOG}/dataSets/${dataSetId}/records?limit=1`, 200)).items
+    await call('get', `${CATALOG}/dataSets/${dataSetId}/records/${objectId}/history?include=record`, 200)
     const dataSetRecords = await call('get', `${CATALOG}/dataSets/${dataSetId}/records?include=mapped&limit=5`, 200)
     expect(dataSetRecords.items[0]).toHaveProperty('mapped')
     await call('put', `${runs}/${run.id}`, 400, { body: run })

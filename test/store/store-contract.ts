@@ -1126,6 +1126,85 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         )
       }, 60_000)
 
+      describe('and their history', () => {
+        const cause = { eventId: 'evt_1', type: 'charge.updated', createdAt: 90 }
+        const newest = async (dataSetNo = 1, resourcePath: string | null = null) =>
+          store.records.newestVersions(dataSetNo, 'a', resourcePath)
+        const versions = async (limit = 10) =>
+          (await store.records.versionsFrom((await newest())[0]!, limit)).map((version) => [
+            version.body,
+            version.cause,
+          ])
+
+        test('goes from the newest version to the oldest, with the causes', async () => {
+          await deliver({ records: [upsert('a', '1')] })
+          await deliver({ runNo: 2, observedAt: 101, records: [{ ...upsert('a', '2'), cause }] })
+          await deliver({ runNo: 3, observedAt: 102, records: [{ ...remove('a'), cause }] })
+          await deliver({ runNo: 4, observedAt: 103, records: [upsert('a', '2')] })
+          const all = [
+            ['2', null],
+            [null, cause],
+            ['2', cause],
+            ['1', null],
+          ]
+          expect(await versions()).toEqual(all)
+          expect(await versions(3)).toEqual(all.slice(0, 3))
+          const third = (await store.records.versionsFrom((await newest())[0]!, 10))[2]!
+          expect(third).toMatchObject({ position: { runNo: 2, sequence: 1 }, runId: null, observedAt: 101 })
+          expect(await store.records.versionsFrom(third.position, 1)).toEqual([third])
+        })
+
+        test('begins once in each record set of the dataset', async () => {
+          await deliver({ records: [upsert('a', '1'), upsert('b', '1')] })
+          await deliver({ target: { ...CHARGES, resourcePath: 'other' }, runNo: 2, records: [upsert('a', '2')] })
+          await deliver({ target: { ...CHARGES, dataSetNo: 2 }, runNo: 3, records: [upsert('a', '3')] })
+          expect((await newest()).map(({ runNo }) => runNo)).toEqual([1, 2])
+          expect((await newest(1, 'other')).map(({ runNo }) => runNo)).toEqual([2])
+          expect(await newest(1, 'none')).toEqual([])
+          expect((await newest(2)).map(({ runNo }) => runNo)).toEqual([3])
+        })
+
+        test('is empty for an object that was gone before it was ever delivered', async () => {
+          await deliver({ records: [remove('a')] })
+          expect(await newest()).toEqual([])
+          await deliver({ runNo: 2, observedAt: 101, records: [upsert('a', '1')] })
+          expect(await versions()).toEqual([['1', null]])
+        })
+
+        test('has a cause only for what was delivered because of it', async () => {
+          await deliver({ records: [upsert('a', '1')] })
+          const twice = [{ ...upsert('a', '2'), cause }, upsert('b', '1')]
+          await deliver({ runNo: 2, observedAt: 90, records: twice })
+          await deliver({ runNo: 3, observedAt: 101, records: [{ ...upsert('a', '1'), cause }] })
+          expect(await versions()).toEqual([['1', null]])
+        })
+
+        test('loses its causes with a work that throws, and with the dataset', async () => {
+          const failure = new Error('no')
+          const caused = {
+            target: CHARGES,
+            runNo: 1,
+            lastSequence: 0,
+            observedAt: 100,
+            records: [{ ...upsert('a', '1'), cause }],
+          }
+          const failed = store.transaction(async (scope) => {
+            await scope.records.deliver(caused)
+            throw failure
+          })
+          await expect(failed).rejects.toBe(failure)
+          await deliver({ records: [upsert('a', '1')] })
+          expect(await versions()).toEqual([['1', null]])
+          await store.records.deleteDataSet(1)
+          expect(await newest()).toEqual([])
+          await store.records.deliver(caused)
+          expect(await versions()).toEqual([['1', cause]])
+          await store.records.deleteDataSet(1)
+          await deliver({ records: [upsert('a', '1')] })
+          expect(await versions()).toEqual([['1', null]])
+        })
+      })
+
       test('are gone with their dataset, and others stay', async () => {
         await deliver({ records: [upsert('a', '1')] })
         await deliver({ target: { ...CHARGES, dataSetNo: 2 }, runNo: 2, records: [upsert('a', '2')] })

@@ -24,6 +24,10 @@ export const SCENARIOS = {
     summary: 'another source by its specification, read while its list moves',
     load: async () => (await import('./xsolla.ts')).createXsollaScenario(),
   },
+  webhooks: {
+    summary: 'a signed notification becomes a new version within a second, and a lost one is found',
+    load: async () => (await import('./webhooks.ts')).webhooksScenario,
+  },
 } as const satisfies Record<string, ScenarioEntry>
 
 export type ScenarioName = keyof typeof SCENARIOS

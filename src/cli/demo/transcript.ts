@@ -7,10 +7,12 @@ const SHOWN_CHARACTERS = 1_200
 export class DemoError extends Error {}
 
 export interface CallRequest {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
   readonly body?: object
-  /** Defaults to 200 for GET and 201 for POST. */
+  /** The etag that the entity is expected to have. */
+  readonly ifMatch?: string
+  /** Defaults to 201 for POST and 200 for the rest. */
   readonly expectStatus?: number
   /** The part of the answer worth showing; all of it when absent. */
   readonly show?: (answer: unknown) => unknown
@@ -44,9 +46,11 @@ export function createTranscript(url: string, { token, clientId, orgId }: Creden
     method,
     path,
     body,
-    expectStatus = method === 'GET' ? 200 : 201,
+    ifMatch,
+    expectStatus = method === 'POST' ? 201 : 200,
   }: CallRequest): Promise<Answer> {
-    const { status, data } = await http.request<Answer>({ method, url: path, data: body })
+    const headers = ifMatch === undefined ? {} : { 'If-Match': ifMatch }
+    const { status, data } = await http.request<Answer>({ method, url: path, data: body, headers })
     if (status !== expectStatus) {
       throw new DemoError(`${method} ${path} answered ${status} instead of ${expectStatus}: ${JSON.stringify(data)}`)
     }
@@ -67,10 +71,11 @@ export function createTranscript(url: string, { token, clientId, orgId }: Creden
 }
 
 /** A paste-able command; the credentials are in the variables that the demo has printed before. */
-function curl(url: string, { method, path, body }: CallRequest): string {
+function curl(url: string, { method, path, body, ifMatch }: CallRequest): string {
   const lines = [
     `curl -sS ${method === 'GET' ? '' : `-X ${method} `}'${url}${path}'`,
     `-H "Authorization: Bearer $TOKEN" -H "x-api-key: $CLIENT_ID" -H "x-gw-ims-org-id: $ORG_ID"`,
+    ...(ifMatch === undefined ? [] : [`-H 'If-Match: ${ifMatch}'`]),
     ...(body === undefined ? [] : [`-H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`]),
   ]
   return styleText('cyan', `\n$ ${lines.join(' \\\n    ')}`)

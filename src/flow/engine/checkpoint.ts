@@ -33,6 +33,8 @@ export interface Checkpoint {
   readonly repair: Repair | null
   /** Objects that are to be read again: another flow read them at the same moment, and they differ. */
   readonly undecided: readonly string[]
+  /** Null unless the run reads what notifications have named. */
+  readonly notifications: NotificationProgress | null
   /** Creation of the newest object seen, Unix seconds by the source's clock; null when none was. */
   readonly newestCreated: number | null
   /** What the reader of the run's metrics must know: what it could not read and what follows from it. */
@@ -74,6 +76,13 @@ export interface Repair {
   readonly auditNo: number
   /** Number of the last finding that was mended. */
   readonly mendedUpTo: number
+  readonly done: boolean
+}
+
+/** The run reads just the objects that notifications in the inbox name, from the flow's position in it. */
+export interface NotificationProgress {
+  /** How many notifications it has taken. */
+  readonly taken: number
   readonly done: boolean
 }
 
@@ -153,7 +162,7 @@ export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
   if (checkpoint.copiedAt === null) return checkpoint
   const { created, updated, deleted, outputBytes } = checkpoint.counts
   const dropped = checkpoint.counts.dropped === null ? null : 0
-  const { changes, relist, repair } = checkpoint
+  const { changes, relist, repair, notifications } = checkpoint
   return {
     ...checkpoint,
     copiedAt: null,
@@ -161,6 +170,7 @@ export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
     changes: changes && { ...changes, cursor: null, done: changes.isCovered, metKnown: false },
     relist: relist && { ...relist, lookedAtUpTo: null, done: false },
     repair: repair && { ...repair, mendedUpTo: 0, done: false },
+    notifications: notifications && { ...notifications, done: false },
     counts: { ...NO_COUNTS, input: created + updated + deleted, created, updated, deleted, dropped, outputBytes },
   }
 }
@@ -179,6 +189,7 @@ const LATER_MEMBERS = {
   relist: null,
   repair: null,
   undecided: [],
+  notifications: null,
   newestCreated: null,
   notes: [],
 }

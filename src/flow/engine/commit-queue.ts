@@ -13,13 +13,19 @@ interface Waiting<Page> {
  */
 export class CommitQueue<Page> {
   readonly #store: (pages: readonly Page[]) => Promise<void>
+  readonly #mostAtOnce: number
   readonly #queued: Waiting<Page>[] = []
   #storing = 0
+  #isWorking = false
   #failure: { readonly error: unknown } | null = null
 
-  /** `store` stores pages in one transaction; when it rejects, none of them is stored. */
-  constructor(store: (pages: readonly Page[]) => Promise<void>) {
+  /**
+   * @param store - stores pages in one transaction; when it rejects, none of them is stored
+   * @param mostAtOnce - more for pages that hold next to nothing
+   */
+  constructor(store: (pages: readonly Page[]) => Promise<void>, mostAtOnce = MOST_AT_ONCE) {
     this.#store = store
+    this.#mostAtOnce = mostAtOnce
   }
 
   /** Pages that are not stored yet, those being stored included. */
@@ -36,9 +42,12 @@ export class CommitQueue<Page> {
   }
 
   async #work(): Promise<void> {
-    if (this.#storing > 0) return
+    if (this.#isWorking) return
+    this.#isWorking = true
+    // Pages that are added together are stored together.
+    await Promise.resolve()
     while (this.#queued.length > 0) {
-      const group = this.#queued.splice(0, MOST_AT_ONCE)
+      const group = this.#queued.splice(0, this.#mostAtOnce)
       this.#storing = group.length
       try {
         await this.#store(group.map(({ page }) => page))
@@ -50,5 +59,6 @@ export class CommitQueue<Page> {
       }
       this.#storing = 0
     }
+    this.#isWorking = false
   }
 }

@@ -1,5 +1,5 @@
 import type { SourceRecord } from '../../plugins/plugin.ts'
-import type { Observation, ObservedRecord, RefusedRecord } from '../../store/store.ts'
+import type { DeliveryCause, Observation, ObservedRecord, RefusedRecord } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
 import { newest, type ReadCounts } from './checkpoint.ts'
 import { measureBody } from './measure-body.ts'
@@ -65,6 +65,12 @@ export function withDeletions(observed: ObservedRecords, ids: readonly string[])
     records: [...observed.records, ...deletions],
     counts: { ...counts, recordCount: counts.recordCount + ids.length },
   }
+}
+
+/** The same records, read because of an event. */
+export function withCause(observed: ObservedRecords, cause: DeliveryCause | undefined): ObservedRecords {
+  if (cause === undefined) return observed
+  return { ...observed, records: observed.records.map((record) => ({ ...record, cause })) }
 }
 
 /** Equal for equal records in source form, of which `body` is the JSON text. */

@@ -15,6 +15,8 @@ export interface PageToCommit {
   readonly isReread?: boolean
   /** The checkpoint after it but for the counts. May be called more than once. */
   readonly advance: (checkpoint: Checkpoint) => Checkpoint
+  /** What else is stored with it. May be called more than once. */
+  readonly alsoStore?: (scope: StoreScope) => Promise<void>
 }
 
 export interface PageCommitterOptions {
@@ -23,6 +25,8 @@ export interface PageCommitterOptions {
   readonly observations: ObservationClock
   /** Delivers also what seems unchanged. */
   readonly force: boolean
+  /** How many pages go into one transaction, at most. Absent: as many full pages as do not hold up everything else. */
+  readonly pagesAtOnce?: number
   /** After each transaction. */
   readonly onCommitted: (pages: readonly PageToCommit[], checkpoint: Checkpoint) => void
 }
@@ -30,11 +34,12 @@ export interface PageCommitterOptions {
 /** Stores what a run reads with its checkpoint, in the order in which it comes. */
 export class PageCommitter {
   readonly #options: PageCommitterOptions
-  readonly #queue = new CommitQueue<PageToCommit>((pages) => this.#store(pages))
+  readonly #queue: CommitQueue<PageToCommit>
   #checkpoint: Checkpoint
 
   constructor(options: PageCommitterOptions, checkpoint: Checkpoint) {
     this.#options = options
+    this.#queue = new CommitQueue((pages) => this.#store(pages), options.pagesAtOnce)
     this.#checkpoint = checkpoint
   }
 
@@ -71,7 +76,8 @@ export class PageCommitter {
         pages: pages.map(({ observation, observed }) => ({ ...observation, records: observed.records })),
       })
       let checkpoint = this.#checkpoint
-      for (const [index, { observed, advance }] of pages.entries()) {
+      for (const [index, { observed, advance, alsoStore }] of pages.entries()) {
+        await alsoStore?.(scope)
         await refuse(scope, runNo, observed.refused, checkpoint.counts.failed)
         checkpoint = countDelivered(advance(checkpoint), observed.counts, results[index]!)
       }

@@ -2,7 +2,15 @@ import { ulid } from 'ulid'
 import type { CreatedWindow, SourceResource } from '../../plugins/plugin.ts'
 import type { DueObject, FlowProgress } from '../../store/store.ts'
 import type { ChangeProgress } from './change-position.ts'
-import { NO_COUNTS, type Checkpoint, type ReadRange, type Relist, type Repair, type RunWindow } from './checkpoint.ts'
+import {
+  NO_COUNTS,
+  type Checkpoint,
+  type NotificationProgress,
+  type ReadRange,
+  type Relist,
+  type Repair,
+  type RunWindow,
+} from './checkpoint.ts'
 
 export interface NewCheckpoint {
   /** The connection spec's name. */
@@ -10,23 +18,25 @@ export interface NewCheckpoint {
   readonly now: number
   readonly window: RunWindow
   readonly repair?: Repair
+  readonly notifications?: NotificationProgress
 }
 
 /** The checkpoint of a run of which only the window is fixed. */
-export function newCheckpoint({ sourceName, now, window, repair }: NewCheckpoint): Checkpoint {
+export function newCheckpoint({ sourceName, now, window, repair, notifications }: NewCheckpoint): Checkpoint {
   return {
     batchId: ulid(now),
     sourceName,
     startedAt: now,
     copiedAt: null,
     window,
-    isPrepared: repair !== undefined,
+    isPrepared: repair !== undefined || notifications !== undefined,
     planned: [],
     ranges: [],
     changes: null,
     relist: null,
     repair: repair ?? null,
     undecided: [],
+    notifications: notifications ?? null,
     newestCreated: null,
     notes: [],
     counts: NO_COUNTS,

@@ -1,11 +1,11 @@
 import type { Change, ChangeFeedRules, SourceRecord } from '../../plugins/plugin.ts'
-import type { RecordTarget, StoreScope } from '../../store/store.ts'
+import type { DeliveryCause, RecordTarget, StoreScope } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
 import { allOver } from '../../all-over.ts'
 import type { ChangeProgress } from './change-position.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { NO_OBSERVATION, NOTHING_OBSERVED, observeRecords, withDeletions } from './observe-records.ts'
-import type { PageCommitter } from './page-committer.ts'
+import { NO_OBSERVATION, NOTHING_OBSERVED, observeRecords, withCause, withDeletions } from './observe-records.ts'
+import type { PageCommitter, PageToCommit } from './page-committer.ts'
 import { Stopped } from './patience.ts'
 import { withoutUnknown } from './selection.ts'
 import type { SourceReader } from './source-reader.ts'
@@ -20,6 +20,13 @@ export interface ReadObjectsOptions {
   readonly deletable: boolean
   /** Take nothing further. */
   readonly stop: AbortSignal
+}
+
+/** What else matters to the reading of objects that something has named. */
+export interface NamedObjectOptions {
+  readonly createdFrom?: number
+  /** The event because of which each of the objects is read, by its id. */
+  readonly causes?: ReadonlyMap<string, DeliveryCause>
 }
 
 export interface ReadChangesOptions extends ReadObjectsOptions {
@@ -48,12 +55,14 @@ export async function readChanges(options: ReadChangesOptions): Promise<void> {
     const changes = toHandle(page.changes, progress, options.known)
     const ids = await idsToRead(options, changes, progress)
     const passes = changes.flatMap(({ listPasses = [] }) => listPasses)
-    await readAndCommit(options, ids, (checkpoint) => ({ ...withPasses(checkpoint, passes), changes: after }))
+    const causes = causesOf(changes)
+    const advance = (checkpoint: Checkpoint) => ({ ...withPasses(checkpoint, passes), changes: after })
+    await readAndCommit({ ...options, causes }, ids, { advance })
   }
 }
 
 /** The checkpoint with these list passes still to be read, each once. */
-function withPasses(checkpoint: Checkpoint, passes: readonly string[]): Checkpoint {
+export function withPasses(checkpoint: Checkpoint, passes: readonly string[]): Checkpoint {
   const { ranges, planned } = checkpoint
   const open = new Set(ranges.map(({ pass }) => pass))
   let no = Math.max(-1, ...[...ranges, ...planned].map((range) => range.no))
@@ -93,6 +102,17 @@ function advanceChanges(
   }
 }
 
+/** The newest entry about each object; of several in one second the one that the feed has first. */
+function causesOf(changes: readonly Change[]): ReadonlyMap<string, DeliveryCause> {
+  const causes = new Map<string, DeliveryCause>()
+  for (const { changeId, type, createdAt, objectIds } of changes) {
+    if (type === undefined) continue
+    const cause = { eventId: changeId, type, createdAt: createdAt * 1000 }
+    for (const id of objectIds) if ((causes.get(id)?.createdAt ?? -Infinity) < cause.createdAt) causes.set(id, cause)
+  }
+  return causes
+}
+
 /** The objects that the entries name, without those that this run has seen after the mark. */
 async function idsToRead(
   { records, target }: ReadChangesOptions,
@@ -104,15 +124,23 @@ async function idsToRead(
   return ids.filter((id) => !seen.has(id))
 }
 
-/**
- * Reads the objects and stores them, each with the checkpoint that `advanceBy` makes of it, and at the end with the one
- * that `advance` makes.
- */
+/** What is stored together with objects that were read. */
+export interface ReadObjectsEffects {
+  /** The checkpoint once all of them are stored. */
+  readonly advance?: (checkpoint: Checkpoint) => Checkpoint
+  /** The checkpoint with which one of them is stored. */
+  readonly advanceBy?: (checkpoint: Checkpoint, id: string) => Checkpoint
+  /** Beside the last checkpoint. */
+  readonly alsoStore?: PageToCommit['alsoStore']
+}
+
+const same = (checkpoint: Checkpoint): Checkpoint => checkpoint
+
+/** Reads the objects and stores each. */
 export async function readAndCommit(
-  options: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'createdFrom'>>,
+  options: ReadObjectsOptions & NamedObjectOptions,
   ids: readonly string[],
-  advance: (checkpoint: Checkpoint) => Checkpoint,
-  advanceBy: (checkpoint: Checkpoint, id: string) => Checkpoint = (checkpoint) => checkpoint,
+  { advance = same, advanceBy = same, alsoStore }: ReadObjectsEffects,
 ): Promise<void> {
   const { reader, committer, mapper, deletable } = options
   const readings = await reader.readObjects(ids)
@@ -122,17 +150,23 @@ export async function readAndCommit(
     const id = ids[index]!
     const records = value.state === 'present' && taken.has(value.record) ? [value.record] : []
     const isDeleted = value.state === 'deleted' || (value.state === 'unknown' && deletable)
-    const observed = withDeletions(observeRecords(records, mapper), isDeleted ? [id] : [])
+    const read = withDeletions(observeRecords(records, mapper), isDeleted ? [id] : [])
+    const observed = withCause(read, options.causes?.get(id))
     return committer.commit({ observed, observation, advance: (checkpoint) => advanceBy(checkpoint, id) })
   })
   // Comes after them, so that the checkpoint is never ahead of what is stored.
-  const advanced = committer.commit({ observed: NOTHING_OBSERVED, observation: NO_OBSERVATION, advance })
+  const advanced = committer.commit({
+    observed: NOTHING_OBSERVED,
+    observation: NO_OBSERVATION,
+    advance,
+    ...(alsoStore && { alsoStore }),
+  })
   await allOver([...stored, advanced])
 }
 
 /** An object from before the flow's beginning, or one that is not selected, is taken only when it is there already. */
 function takenByFlow(
-  { records, target, createdFrom = 0 }: ReadObjectsOptions & Partial<Pick<ReadChangesOptions, 'createdFrom'>>,
+  { records, target, createdFrom = 0 }: ReadObjectsOptions & NamedObjectOptions,
   present: readonly SourceRecord[],
 ): Promise<readonly SourceRecord[]> {
   const isDoubtful = ({ createdAt = null, isSelected = true }: SourceRecord) =>

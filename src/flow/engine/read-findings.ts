@@ -21,6 +21,6 @@ export async function readFindings(options: ReadFindingsOptions): Promise<void> 
       done: found.length < PAGE_SIZE,
     }
     const ids = found.map(({ objectId }) => objectId)
-    await readAndCommit(options, ids, (checkpoint) => ({ ...checkpoint, repair: after }))
+    await readAndCommit(options, ids, { advance: (checkpoint) => ({ ...checkpoint, repair: after }) })
   }
 }

@@ -1,3 +1,4 @@
+import type { Checkpoint } from './checkpoint.ts'
 import { PAGE_SIZE } from './live-range.ts'
 import { Stopped } from './patience.ts'
 import { readAndCommit, type ReadObjectsOptions } from './read-changes.ts'
@@ -12,12 +13,11 @@ export async function readUndecided(options: ReadObjectsOptions): Promise<void> 
     const ids = committer.checkpoint.undecided.slice(0, PAGE_SIZE)
     if (ids.length === 0) return
     if (stop.aborted) throw new Stopped()
-    await readAndCommit(
-      options,
-      ids,
-      (checkpoint) => checkpoint,
-      // Before what this reading finds: it may be undecided once more.
-      (checkpoint, id) => ({ ...checkpoint, undecided: checkpoint.undecided.filter((other) => other !== id) }),
-    )
+    // Taken out before what this reading finds is put in: it may be undecided once more.
+    const advanceBy = (checkpoint: Checkpoint, id: string) => ({
+      ...checkpoint,
+      undecided: checkpoint.undecided.filter((other) => other !== id),
+    })
+    await readAndCommit(options, ids, { advanceBy })
   }
 }

@@ -26,6 +26,6 @@ export async function readUnlisted(options: ReadUnlistedOptions): Promise<void> 
       lookedAtUpTo: found.at(-1)?.objectId ?? relist.lookedAtUpTo,
       done: found.length < PAGE_SIZE,
     }
-    await readAndCommit(options, ids, (checkpoint) => ({ ...checkpoint, relist: after }))
+    await readAndCommit(options, ids, { advance: (checkpoint) => ({ ...checkpoint, relist: after }) })
   }
 }

@@ -10,6 +10,8 @@ export interface RunDispatcherOptions {
   readonly concurrency?: number
   /** How often to look for due flows and waiting runs, ms. */
   readonly intervalMs?: number
+  /** Makes further runs, besides those that schedules make; called whenever there is a look for work. */
+  readonly makeRuns?: () => Promise<void>
 }
 
 /** Makes runs of flows that are due and keeps every open run going, one per flow at a time. */
@@ -37,7 +39,7 @@ interface Job {
 export function createRunDispatcher(
   context: FlowContext,
   engine: RunEngine,
-  { concurrency = 32, intervalMs = 500 }: RunDispatcherOptions = {},
+  { concurrency = 32, intervalMs = 500, makeRuns = async () => {} }: RunDispatcherOptions = {},
 ): RunDispatcher {
   const { store, clock, logger } = context
   const jobs = new Map<number, Job>()
@@ -88,6 +90,8 @@ export function createRunDispatcher(
     for (const due of await store.progress.due(clock.now(), DUE_FLOWS_PER_TICK)) {
       await store.transaction((scope) => scheduleRun(scope, due))
     }
+    // What fails there must not keep the runs that are there already.
+    await makeRuns().catch((error: unknown) => logger.error({ err: error }, 'making runs failed'))
     const free = concurrency - jobs.size
     if (free <= 0) return
     for (const state of await store.runs.runnable(clock.now(), [...jobs.keys()], free)) startJob(state)

@@ -9,6 +9,7 @@ import { parseChangePosition, positionAfter } from './change-position.ts'
 import { newest, parseCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { describeFailure, isForeseen } from './execution-failure.ts'
 import { createJobPatience } from './job-patience.ts'
+import { PAGE_SIZE } from './live-range.ts'
 import { PageCommitter, type PageToCommit } from './page-committer.ts'
 import { type Patience, Stopped } from './patience.ts'
 import { newCheckpoint } from './plan-run.ts'
@@ -89,6 +90,7 @@ export class RunExecution {
       const { params } = parts.run.document
       const window = windowOf({ params, schedule: parts.schedule, position, now })
       const sourceName = parts.plugin.connectionSpec.name
+      if (stored === null) await scope.webhooks.beginHere(parts.flow.no)
       const started = stored === null ? newCheckpoint({ sourceName, now, window }) : parseCheckpoint(stored)
       return { saved: await this.#writer.saveStart(scope, started), result: started }
     })
@@ -128,6 +130,8 @@ export class RunExecution {
         target: parts.target,
         observations,
         force: started.repair !== null,
+        // What notifications name comes as pages of one record.
+        ...(started.notifications === null ? {} : { pagesAtOnce: PAGE_SIZE }),
         onCommitted: (pages, checkpoint) => this.#onCommitted(pages, checkpoint),
       },
       await this.#prepare(parts, reader, started),
@@ -138,6 +142,7 @@ export class RunExecution {
       reader,
       committer,
       stop: stop.gentle,
+      hasDelivered: this.#writer.state.lastSequence > 0,
       onListed: (progress) => this.#meter.listed(progress),
       save: (checkpoint) => this.#save(checkpoint),
     })
@@ -221,9 +226,9 @@ export class RunExecution {
 
 /** Moves the flow's position, unless the flow was pointed at something else while the run was going on. */
 async function advanceFlow(scope: StoreScope, parts: RunParts, checkpoint: Checkpoint): Promise<void> {
-  const { window, startedAt, changes, newestCreated, repair } = checkpoint
+  const { window, startedAt, changes, newestCreated, repair, notifications } = checkpoint
   const progress = await scope.progress.get(parts.flow.no)
-  if (progress === null || repair !== null || !(await isStillJoined(scope, parts))) return
+  if (progress === null || repair !== null || notifications !== null || !(await isStillJoined(scope, parts))) return
   if (!movesFlow(window, parts.schedule, progress.position)) return
   const { changeFeed } = parts.resource
   const known = parseChangePosition(progress.changePosition)?.known ?? []

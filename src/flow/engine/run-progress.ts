@@ -128,8 +128,8 @@ function countOpenRanges({ ranges }: Checkpoint): number {
 }
 
 /** Stages after the lists that are not over. */
-function countOpenStages({ changes, relist, repair }: Checkpoint): number {
-  return [changes, relist, repair].filter((stage) => stage !== null && !stage.done).length
+function countOpenStages({ changes, relist, repair, notifications }: Checkpoint): number {
+  return [changes, relist, repair, notifications].filter((stage) => stage !== null && !stage.done).length
 }
 
 /** The runs that the host is working on. */

@@ -10,6 +10,7 @@ import { readChanges } from './read-changes.ts'
 import { readFindings } from './read-findings.ts'
 import { readLists, type ListProgress } from './read-lists.ts'
 import { readUndecided } from './read-undecided.ts'
+import { readNotifications } from './read-notifications.ts'
 import { readUnlisted } from './read-unlisted.ts'
 import type { RunParts } from './run-parts.ts'
 import { flowBeginning } from './run-window.ts'
@@ -24,6 +25,8 @@ export interface RunStagesOptions {
   /** Take nothing further. */
   readonly stop: AbortSignal
   readonly onListed: (progress: ListProgress) => void
+  /** The run has delivered something before this stretch of work. */
+  readonly hasDelivered: boolean
   /** Stores a checkpoint without records. */
   readonly save: (checkpoint: Checkpoint) => Promise<Checkpoint>
 }
@@ -38,6 +41,10 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   const deletable = resource.deletable ?? false
   const objects = { reader, committer, records, target, mapper, deletable, stop }
 
+  if (committer.checkpoint.notifications !== null) {
+    await readNotifications({ ...options, objects, lists })
+    return readUndecided(objects)
+  }
   const readAnnounced = async (feed: ChangeFeedRules): Promise<void> => {
     const position = parseChangePosition((await progress.get(parts.flow.no))?.changePosition ?? null)
     const known = new Set(position?.known)

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../json.ts'
 import { mapSideBySide } from '../../map-side-by-side.ts'
 import {
   FatalSourceError,
@@ -5,6 +6,7 @@ import {
   type ChangePage,
   type CreatedWindow,
   type Cursor,
+  type NamedObjects,
   type ObjectReading,
   type Page,
   type Source,
@@ -68,6 +70,14 @@ export class SourceReader {
     const { value } = await this.#ask((signal) =>
       source.readChanges!({ resourcePath, window, cursor, limit: PAGE_SIZE, signal }),
     )
+    return value
+  }
+
+  /** What a notification names, of which `body` is what its plugin has kept. */
+  async readNotification(body: JsonObject): Promise<NamedObjects> {
+    const { source, resourcePath } = this.#options
+    if (!source.readNotification) throw new Error(`The source of ${resourcePath} reads no notifications.`)
+    const { value } = await this.#ask((signal) => source.readNotification!({ resourcePath, body, signal }))
     return value
   }
 

@@ -1,5 +1,14 @@
 import { isJsonObject, type JsonObject } from '../../json.ts'
-import { RetriableSourceError, type Change, type ChangePage, type ReadChangesRequest } from '../plugin.ts'
+import {
+  RetriableSourceError,
+  type Change,
+  type ChangePage,
+  type NamedObjects,
+  type ReadChangesRequest,
+  type ReadNotificationRequest,
+  type ReadUndeliveredRequest,
+  type UndeliveredPage,
+} from '../plugin.ts'
 import type { StripeClient, StripeObject } from './client.ts'
 import { createdOf } from './cursor.ts'
 import { isOutOfReach } from './errors.ts'
@@ -7,6 +16,7 @@ import { listPage } from './list-page.ts'
 import { mapSideBySide } from '../../map-side-by-side.ts'
 import { completeNestedLists } from './nested-lists.ts'
 import { STRIPE_RESOURCES, type EventRule, type ResourcePath, type StripeResource } from './resources.ts'
+import { notificationOf } from './webhooks.ts'
 
 const EVENTS_PATH = '/v1/events'
 
@@ -27,6 +37,21 @@ export async function readChanges(
   const complete = snapshotCompleter(client, request.signal)
   const changes = await mapSideBySide(data, SNAPSHOTS_AT_ONCE, (event) => toChange(resource, event, complete))
   return { changes, nextCursor }
+}
+
+/** What an event that came by itself names: the same as if it had been listed. Throws what the client throws. */
+export function readNotification(
+  client: StripeClient,
+  resource: StripeResource,
+  { body, signal }: ReadNotificationRequest,
+): Promise<NamedObjects> {
+  return namedBy(resource, body, snapshotCompleter(client, signal))
+}
+
+/** One page of the events that Stripe has not delivered to every endpoint, newest first. Throws what the client throws. */
+export async function readUndelivered(client: StripeClient, request: ReadUndeliveredRequest): Promise<UndeliveredPage> {
+  const { data, nextCursor } = await listPage(client, EVENTS_PATH, { delivery_success: 'false' }, request)
+  return { notifications: data.map(notificationOf), nextCursor }
 }
 
 /** The snapshot with its nested lists as they are now; a snapshot that cannot be completed as it is. */
@@ -57,11 +82,21 @@ async function toChange(resource: StripeResource, event: StripeObject, complete:
   if (createdAt === null) {
     throw new RetriableSourceError('unavailable', `Stripe's event ${event.id} does not tell when it was created.`)
   }
-  const rule = typeof event.type === 'string' ? resource.events[event.type] : undefined
-  const snapshot = isJsonObject(event.data) ? event.data.object : undefined
-  if (rule === undefined || !isJsonObject(snapshot)) return { changeId: event.id, createdAt, objectIds: [] }
+  const { type } = event
+  const named = typeof type === 'string' ? { type } : {}
+  return { changeId: event.id, ...named, createdAt, ...(await namedBy(resource, event, complete)) }
+}
+
+async function namedBy(
+  resource: StripeResource,
+  { type, data }: JsonObject,
+  complete: SnapshotCompleter,
+): Promise<NamedObjects> {
+  const rule = typeof type === 'string' ? resource.events[type] : undefined
+  const snapshot = isJsonObject(data) ? data.object : undefined
+  if (rule === undefined || !isJsonObject(snapshot)) return { objectIds: [] }
   const objectIds = await objectIdsOf(rule, snapshot, complete)
-  return { changeId: event.id, createdAt, objectIds, listPasses: holderPassesOf(resource, rule, snapshot) }
+  return { objectIds, listPasses: holderPassesOf(resource, rule, snapshot) }
 }
 
 function holderPassesOf({ holderPass }: StripeResource, { isHeld }: EventRule, { id }: JsonObject): readonly string[] {

@@ -11,6 +11,7 @@ import { createSearchEstimator } from './search-estimate.ts'
 import { SEARCH_PASS } from './search-page.ts'
 import { checkSearchParams, searchOf } from './search-params.ts'
 import { createStripeSource } from './source.ts'
+import { stripeWebhooks } from './webhooks.ts'
 
 export interface StripePluginOptions {
   /** Where to call Stripe: `STRIPE_API_BASE`. */
@@ -68,6 +69,7 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
     subscriptionSetups: createKakaoPaySetups((key, apiVersion, { owner, observer }) =>
       createStripeClient({ apiBase, key, apiVersion, budget: budgets.of(key), owner, observer, httpClient }),
     ),
+    webhooks: stripeWebhooks,
     connect(auth, params, { owner, observer }) {
       const key = String(auth.accessToken)
       const search = searchOf(params)

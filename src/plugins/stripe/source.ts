@@ -1,5 +1,5 @@
 import { FatalSourceError, type Source, type SourceRecord } from '../plugin.ts'
-import { readChanges } from './changes.ts'
+import { readChanges, readNotification, readUndelivered } from './changes.ts'
 import type { StripeClient } from './client.ts'
 import { toSourceError } from './errors.ts'
 import type { JsonObject } from '../../json.ts'
@@ -73,6 +73,13 @@ export function createStripeSource({ client, key, apiVersion, search = null }: S
         throw new FatalSourceError('request', `Stripe announces no changes of ${request.resourcePath}.`)
       }
       return asking(EVENTS_PERMISSION, request.signal, readChanges(client, resource, request))
+    },
+    async readNotification(request) {
+      const resource = resourceAt(request.resourcePath)
+      return asking(resource.permission, request.signal, readNotification(client, resource, request))
+    },
+    async readUndelivered(request) {
+      return asking(EVENTS_PERMISSION, request.signal, readUndelivered(client, request))
     },
     async readObject(request) {
       const resource = resourceAt(request.resourcePath)

@@ -24,6 +24,16 @@ export interface Behaviour {
   kakaoPayActivated: boolean
   /** The country of the account, two letters; only some may take Kakao Pay. */
   accountCountry: string
+  /** `*.created` events about objects with metadata carry `previous_attributes`, as some samples show. */
+  previousOnCreated: boolean
+  /** Seconds before the second, third … attempt of a notification; null for the sandbox's own, which differ by mode. */
+  webhookRetrySeconds: readonly number[] | null
+  /** The time of signatures and retries: the sandbox clock, or real time where a receiver knows no other. */
+  webhookClock: 'sandbox' | 'real'
+  /** Notifications on their way to one endpoint at the same time. 1 to 100. */
+  webhookConcurrency: number
+  /** A receiver that has not answered after so many seconds has failed. Above 0, at most 60. */
+  webhookTimeoutSeconds: number
 }
 
 /**
@@ -46,9 +56,16 @@ export const DEFAULT_BEHAVIOUR: Readonly<Behaviour> = {
   firstInvoice: 'paid',
   kakaoPayActivated: true,
   accountCountry: 'US',
+  previousOnCreated: false,
+  webhookRetrySeconds: null,
+  webhookClock: 'sandbox',
+  webhookConcurrency: 20,
+  webhookTimeoutSeconds: 20,
 }
 
 const MAX_LAG_SECONDS = 3600
+const MAX_RETRIES = 100
+const MAX_RETRY_SECONDS = 7 * 86_400
 
 const ALLOWED: { readonly [K in keyof Behaviour]: (value: unknown) => boolean } = {
   objectLagSeconds: (value) => isBetween(value, MAX_LAG_SECONDS),
@@ -62,6 +79,15 @@ const ALLOWED: { readonly [K in keyof Behaviour]: (value: unknown) => boolean } 
   firstInvoice: (value) => FIRST_INVOICE.some((known) => known === value),
   kakaoPayActivated: (value) => typeof value === 'boolean',
   accountCountry: (value) => typeof value === 'string' && /^[A-Z]{2}$/.test(value),
+  previousOnCreated: (value) => typeof value === 'boolean',
+  webhookRetrySeconds: (value) =>
+    value === null ||
+    (Array.isArray(value) &&
+      value.length <= MAX_RETRIES &&
+      value.every((seconds: unknown) => isBetween(seconds, MAX_RETRY_SECONDS))),
+  webhookClock: (value) => value === 'sandbox' || value === 'real',
+  webhookConcurrency: (value) => Number.isSafeInteger(value) && isBetween(value, 100) && value !== 0,
+  webhookTimeoutSeconds: (value) => isBetween(value, 60) && value !== 0,
 }
 
 /** Takes the members of Behaviour out of options or settings; throws a 400 that names a bad one. */

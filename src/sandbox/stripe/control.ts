@@ -10,8 +10,9 @@ import type { Latency, SandboxState } from './sandbox.ts'
 import { sendAnswer } from './send.ts'
 import type { Mode } from './types.ts'
 import { isHash, RESOURCE_NAMES } from './types.ts'
+import { WEBHOOK_CONTROLS } from './webhook-control.ts'
 
-interface ControlCall {
+export interface ControlCall {
   readonly state: SandboxState
   readonly body: unknown
   readonly query: URLSearchParams
@@ -19,10 +20,12 @@ interface ControlCall {
   readonly id: string
 }
 
-type Control = (call: ControlCall) => unknown
+/** Answers what is sent as JSON. */
+export type Control = (call: ControlCall) => unknown
 
 /** `/_sandbox/…`: the same script as the handle offers, for a sandbox in another process. Not counted in the journal. */
 const CONTROLS: Readonly<Record<string, Control>> = {
+  ...WEBHOOK_CONTROLS,
   'GET /_sandbox': ({ state }) => ({
     seed: state.seed,
     account: state.accountId,

@@ -13,6 +13,7 @@ import { isSearchable, SEARCH_PARAMS, searchResource } from './search.ts'
 import type { ReadyPage } from './serialize.ts'
 import type { JsonHash, StripeObject } from './types.ts'
 import { hashOf, RESOURCE_NAMES } from './types.ts'
+import { WEBHOOK_API } from './webhook-api.ts'
 import type { World } from './world.ts'
 
 /** One request, authenticated, with checked parameters. */
@@ -184,9 +185,12 @@ const nested: readonly Endpoint[] = [
 ]
 
 const TABLE = new Map<string, Endpoint>(
-  [...RESOURCE_NAMES.flatMap((name) => endpointsOf(RESOURCES[name])), ...nested, ...PAYMENT_ENDPOINTS].map(
-    (endpoint) => [`${endpoint.method} ${endpoint.pattern}`, endpoint],
-  ),
+  [
+    ...RESOURCE_NAMES.flatMap((name) => endpointsOf(RESOURCES[name])),
+    ...nested,
+    ...PAYMENT_ENDPOINTS,
+    ...WEBHOOK_API,
+  ].map((endpoint) => [`${endpoint.method} ${endpoint.pattern}`, endpoint]),
 )
 
 /** The endpoint of a path, and the id in it; throws the 404 of an unrecognized URL. */

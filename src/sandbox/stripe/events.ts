@@ -44,6 +44,10 @@ export interface EventDelivery {
   readonly visibleAtMs: number
   /** False while an endpoint has not answered 2xx. */
   delivered: boolean
+  /** Endpoints that it was made for and that have not answered 2xx. */
+  readonly waiting: Set<string>
+  /** The event as frozen for each endpoint that it was made for. */
+  readonly bodies: ReadonlyMap<string, StripeObject>
 }
 
 /** `charge.*` matches every type below charge; a plain name matches itself. */
@@ -60,6 +64,8 @@ export interface EventParts {
   readonly object: StripeObject
   readonly previous: JsonHash | undefined
   readonly cause: EventCause
+  /** Endpoints that have not answered 2xx. */
+  readonly pending: number
 }
 
 export function eventObject(parts: EventParts): StripeObject {
@@ -73,7 +79,7 @@ export function eventObject(parts: EventParts): StripeObject {
       ...(parts.previous === undefined ? {} : { previous_attributes: parts.previous }),
     },
     livemode: parts.livemode,
-    pending_webhooks: 0,
+    pending_webhooks: parts.pending,
     request: { id: parts.cause.requestId, idempotency_key: parts.cause.idempotencyKey },
     type: parts.type,
   }

@@ -93,6 +93,7 @@ export class Plan {
       invoiceLines: coder('il_'),
       setupNonces: coder('sa_nonce_'),
       paymentNonces: coder('pa_nonce_'),
+      webhookEndpoints: coder('we_'),
     } as const
     const key = (name: GeneratedName) => keyOf(seed, mode, name)
     this.keys = {

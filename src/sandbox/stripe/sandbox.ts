@@ -24,6 +24,8 @@ import { RequestHandler } from './request-handler.ts'
 import type { Distribution } from './timeline.ts'
 import type { Mode, StripeObject } from './types.ts'
 import { DEFAULT_ACCOUNT_VERSION, isApiVersion } from './versions.ts'
+import type { WebhookEndpointOption } from './webhooks.ts'
+import { Webhooks } from './webhooks.ts'
 import { World } from './world.ts'
 
 /** How slow answers are. */
@@ -62,6 +64,8 @@ export interface StripeSandboxOptions extends Partial<Latency>, Partial<Behaviou
   /** Requests the journal remembers. @defaultValue 10000 */
   readonly journalCapacity?: number
   readonly faults?: readonly FaultRule[]
+  /** Receivers of events from the start. */
+  readonly webhookEndpoints?: readonly WebhookEndpointOption[]
 }
 
 /** A running sandbox. */
@@ -79,6 +83,7 @@ export interface StripeSandbox {
   /** The test-mode data; `worlds.live` is the other. */
   readonly world: World
   readonly worlds: Readonly<Record<Mode, World>>
+  readonly webhooks: Webhooks
   /** Changes the test-mode world (or `mode`) as a script would; see `Action`. */
   apply(action: Action, mode?: Mode): StripeObject[]
   /** Reads or changes how slow answers are. */
@@ -151,7 +156,10 @@ export async function createStripeSandbox(options: StripeSandboxOptions = {}): P
     url,
     host: address.address,
     port: address.port,
-    close: () => closeServer(server),
+    close() {
+      state.webhooks.close()
+      return closeServer(server)
+    },
   })
 }
 
@@ -201,6 +209,7 @@ function createState(options: StripeSandboxOptions): SandboxState {
     limiter: new Limiter(firstLimits),
     oauth: new OAuthServer(keys, clock, String(seed), accountId, options.oauth ?? DEFAULT_OAUTH),
     idempotency: new IdempotencyStore(),
+    webhooks: new Webhooks({ worlds, clock, behaviour, endpoints: options.webhookEndpoints ?? [] }),
     world: worlds.test,
     worlds,
     latency: firstLatency,
@@ -216,6 +225,7 @@ function createState(options: StripeSandboxOptions): SandboxState {
       state.limiter.reset()
       state.latency = firstLatency
       Object.assign(behaviour, firstBehaviour)
+      state.webhooks.reset()
       state.oauth.reset()
       state.idempotency.reset()
     },

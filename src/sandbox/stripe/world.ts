@@ -2,7 +2,7 @@ import type { Behaviour } from './behaviour.ts'
 import type { SandboxClock } from './clock.ts'
 import { Collection } from './collection.ts'
 import { keyOf, mix } from './dice.ts'
-import type { EventCause, EventDelivery, EventParts } from './events.ts'
+import type { EventCause, EventDelivery } from './events.ts'
 import { eventObject, previousAttributes } from './events.ts'
 import { generateProduct } from './generate/price.ts'
 import { FIRST_ADDED_INDEX } from './ids.ts'
@@ -12,7 +12,8 @@ import { COLLECTION_SPECS } from './resources.ts'
 import { SearchIndex } from './search-index.ts'
 import { settled, shape } from './shapes.ts'
 import type { ChildKind, Mode, ResourceName, StripeObject } from './types.ts'
-import { RESOURCE_NAMES } from './types.ts'
+import { hashOf, RESOURCE_NAMES } from './types.ts'
+import { WebhookEndpoints } from './webhook-endpoints.ts'
 
 /** Apart from the salts of the resources' own lags. */
 const EVENT_SALT = 100
@@ -27,6 +28,16 @@ export interface WorldOptions {
   readonly behaviour: Behaviour
 }
 
+/** What an event tells, before it has an id and a version. */
+interface Told {
+  readonly type: string
+  readonly after: StripeObject
+  /** Gives `previous_attributes`; absent for most events. */
+  readonly before: StripeObject | undefined
+  readonly cause: EventCause
+  readonly created: number
+}
+
 /** All data of one mode. */
 export class World {
   readonly mode: Mode
@@ -39,6 +50,9 @@ export class World {
   readonly searchIndexes: ReadonlyMap<ResourceName, SearchIndex>
   /** Intents, methods, mandates and invoices; none of them is generated. */
   readonly payments = new PaymentObjects()
+  readonly webhookEndpoints: WebhookEndpoints
+  /** Told of every event once for each endpoint that is to get it. */
+  onEvent: (event: StripeObject, endpoint: string) => void = () => {}
   readonly #lagKey: number
   readonly #deliveries = new Map<string, EventDelivery>()
   readonly #products = new Map<string, StripeObject>()
@@ -52,6 +66,7 @@ export class World {
     this.clock = options.clock
     this.accountVersion = options.accountVersion
     this.behaviour = options.behaviour
+    this.webhookEndpoints = new WebhookEndpoints(options.plan, options.clock)
     this.#lagKey = keyOf(options.plan.options.seed, options.mode, 'lag')
     const nowMs = () => this.clock.nowMs()
     const searchLagMs = () => this.behaviour.searchLagSeconds * 1000
@@ -136,31 +151,75 @@ export class World {
    * same. `before` gives the `previous_attributes` of `*.updated` events; the others have none.
    */
   emit(type: string, after: StripeObject, cause: EventCause, before?: StripeObject): StripeObject {
-    const snapshot = structuredClone(shape(after, this.accountVersion, this))
-    const told = type.endsWith('.updated') ? before : undefined
-    const previous = told && previousAttributes(shape(told, this.accountVersion, this), snapshot)
-    const parts = {
-      apiVersion: this.accountVersion,
-      created: this.clock.now(),
-      livemode: this.plan.livemode,
-      type,
-      object: snapshot,
-      previous: previous && structuredClone(previous),
-      cause,
-    }
-    const event = this.#addEvent(parts)
+    const told: Told = { type, after, cause, before: this.#earlier(type, after, before), created: this.clock.now() }
+    const event = this.#addEvent(told)
     const draw = mix(this.#lagKey, this.collections.events.added().length, EVENT_SALT + 1) % 10_000
-    if (draw < this.behaviour.eventRepeatPercent * 100) this.#addEvent(parts)
+    if (draw < this.behaviour.eventRepeatPercent * 100) this.#addEvent(told)
     return event
   }
 
-  #addEvent(parts: Omit<EventParts, 'id'>): StripeObject {
+  /** What the event's object is compared with, if with anything. */
+  #earlier(type: string, after: StripeObject, before: StripeObject | undefined): StripeObject | undefined {
+    if (type.endsWith('.updated')) return before
+    const isTold = this.behaviour.previousOnCreated && type.endsWith('.created')
+    return isTold && Object.keys(hashOf(after.metadata)).length > 0 ? { ...after, metadata: {} } : undefined
+  }
+
+  #addEvent(told: Told): StripeObject {
     const { events } = this.collections
-    const event = eventObject({ id: events.nextId(), ...parts })
+    const id = events.nextId()
+    const endpoints = this.webhookEndpoints.wanting(told.type)
+    const versions = new Map<string, StripeObject>()
+    const inVersion = (version: string): StripeObject => {
+      const event = versions.get(version) ?? this.#rendered(told, id, version, endpoints.length)
+      versions.set(version, event)
+      return event
+    }
+    const event = inVersion(this.accountVersion)
     const lag = this.#lagMs('eventLagSeconds', events.added().length, EVENT_SALT)
-    this.#deliveries.set(event.id, { visibleAtMs: this.clock.nowMs() + lag, delivered: true })
+    this.#deliveries.set(id, {
+      visibleAtMs: this.clock.nowMs() + lag,
+      delivered: endpoints.length === 0,
+      waiting: new Set(endpoints.map((endpoint) => endpoint.id)),
+      bodies: new Map(
+        endpoints.map((endpoint) => [endpoint.id, inVersion(endpoint.apiVersion ?? this.accountVersion)]),
+      ),
+    })
     events.add(event)
+    for (const { endpoint, event } of this.deliveredTo(id)) this.onEvent(event, endpoint)
     return event
+  }
+
+  /** The event as one version freezes it. */
+  #rendered(
+    { type, after, before, cause, created }: Told,
+    id: string,
+    apiVersion: string,
+    pending: number,
+  ): StripeObject {
+    const object = structuredClone(shape(after, apiVersion, this))
+    const previous = before && structuredClone(previousAttributes(shape(before, apiVersion, this), object))
+    const { livemode } = this.plan
+    return eventObject({ id, apiVersion, created, livemode, type, object, previous, cause, pending })
+  }
+
+  /** The endpoints that an event was made for, with the event as each of them gets it. */
+  deliveredTo(event: string): readonly { readonly endpoint: string; readonly event: StripeObject }[] {
+    return [...(this.delivery(event)?.bodies ?? [])].map(([endpoint, body]) => ({ endpoint, event: body }))
+  }
+
+  /** Endpoints that have not taken the event yet. */
+  pendingWebhooks(event: string): number {
+    return this.delivery(event)?.waiting.size ?? 0
+  }
+
+  /** Notes that an endpoint has answered 2xx. */
+  noteDelivered(event: string, endpoint: string): void {
+    const delivery = this.delivery(event)
+    const stored = this.collections.events.find(event)
+    if (!delivery?.waiting.delete(endpoint)) return
+    delivery.delivered = delivery.waiting.size === 0
+    if (stored) this.collections.events.replace({ ...stored, pending_webhooks: delivery.waiting.size })
   }
 
   #lagMs(name: 'objectLagSeconds' | 'eventLagSeconds', index: number, salt: number): number {
@@ -182,6 +241,7 @@ export class World {
     this.#children.clear()
     this.#nextIndexes.clear()
     this.payments.reset()
+    this.webhookEndpoints.reset()
   }
 
   #related(name: ResourceName, base: readonly number[], belongs: (object: StripeObject) => boolean): StripeObject[] {

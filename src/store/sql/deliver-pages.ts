@@ -2,6 +2,7 @@ import { CompiledQuery } from 'kysely'
 import { allOver } from '../../all-over.ts'
 import type { DeliverPagesRequest, DeliverRequest, DeliverResult, RecordTarget } from '../store.ts'
 import { chunksOf } from './chunks.ts'
+import { insertDeliveryCauses } from './delivery-causes.ts'
 import { findEarlierDeliveries } from './earlier-deliveries.ts'
 import { planPage } from './plan-page.ts'
 import type { DeliveryRow, ObjectRow, PagePlan, StoredObject } from './plan-page.ts'
@@ -80,6 +81,7 @@ async function write(
   const writes = [
     ...(observed.length > 0 ? [noteRun(db, texts, recordSetNo, runNo, Math.min(...observed))] : []),
     insertDeliveries(db, texts, deliveries),
+    insertDeliveryCauses(db, pages, plans),
     upsertObjects(
       db,
       texts,

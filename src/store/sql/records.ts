@@ -3,8 +3,10 @@ import { atomically } from './atomically.ts'
 import { chunksOf } from './chunks.ts'
 import { DELIVERED_COLUMNS, selectCurrent, toCurrentRecord, toDeliveredRecord } from './current-records.ts'
 import { deliverPages, touchObjects } from './deliver-pages.ts'
+import { deleteDeliveryCauses } from './delivery-causes.ts'
 import { createObjectQueries } from './object-queries.ts'
 import type { QueryTexts } from './query-texts.ts'
+import { createHistoryQueries } from './record-history.ts'
 import { findRecordSet } from './record-sets.ts'
 import { deleteSearchIndex } from './search-segments.ts'
 import type { Database } from './tables.ts'
@@ -12,6 +14,7 @@ import type { Database } from './tables.ts'
 export function createRecordStore(db: Database, texts: QueryTexts): RecordStore {
   return {
     ...createObjectQueries(db, texts),
+    ...createHistoryQueries(db),
 
     async deliver({ observedAt, records, ...request }) {
       const pages = [{ observedAt, records }]
@@ -145,6 +148,7 @@ async function deleteRecordSet(db: Database, recordSetNo: number): Promise<void>
     .where('record_set_no', '=', recordSetNo)
     .execute()
   for (const { run_no } of runs) {
+    await deleteDeliveryCauses(db, run_no, recordSetNo)
     await db.deleteFrom('deliveries').where('run_no', '=', run_no).where('record_set_no', '=', recordSetNo).execute()
     await db.deleteFrom('refused_records').where('run_no', '=', run_no).execute()
     await db.deleteFrom('page_ends').where('run_no', '=', run_no).execute()

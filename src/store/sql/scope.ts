@@ -11,6 +11,7 @@ import { createRunStateStore } from './run-states.ts'
 import { createSettingStore } from './settings.ts'
 import { createSubscriptionSetupStore } from './subscription-setups.ts'
 import type { Database } from './tables.ts'
+import { createWebhookInboxStore } from './webhook-inbox.ts'
 
 /** The stores of one connection or transaction. `texts` is shared by all of them. */
 export function createScope(db: Database, dialect: StoreDialect, texts: QueryTexts): StoreScope {
@@ -22,6 +23,7 @@ export function createScope(db: Database, dialect: StoreDialect, texts: QueryTex
     searchIndex: createSearchIndexStore(db, texts),
     audits: createAuditStore(db),
     setups: createSubscriptionSetupStore(db),
+    webhooks: createWebhookInboxStore(db),
     clients: createClientStore(db),
     settings: createSettingStore(db),
   }

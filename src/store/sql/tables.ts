@@ -1,5 +1,5 @@
 import type { Generated, Kysely } from 'kysely'
-import type { AuditFindingKind, EntityKind, RecordOperation, RunStatus } from '../store.ts'
+import type { AuditFindingKind, EntityKind, RecordOperation, RunStatus, WebhookOrigin } from '../store.ts'
 import type { SetupState } from '../subscription-setups.ts'
 
 /** The tables as the newest migration leaves them. Times are milliseconds since the epoch, flags are 0 or 1. */
@@ -12,6 +12,7 @@ export interface Tables {
   record_set_runs: RecordSetRunTable
   objects: ObjectTable
   deliveries: DeliveryTable
+  delivery_causes: DeliveryCauseTable
   refused_records: RefusedRecordTable
   page_ends: PageEndTable
   audit_findings: AuditFindingTable
@@ -19,6 +20,8 @@ export interface Tables {
   search_terms: SearchTermTable
   subscription_setups: SubscriptionSetupTable
   subscription_setup_objects: SubscriptionSetupObjectTable
+  webhook_events: WebhookEventTable
+  webhook_positions: WebhookPositionTable
   api_clients: ApiClientTable
   sandboxes: SandboxTable
   settings: SettingTable
@@ -120,6 +123,15 @@ export interface DeliveryTable {
   replaced_sequence: number | null
 }
 
+/** The event because of which a delivery was read; most have none. */
+export interface DeliveryCauseTable {
+  run_no: number
+  sequence: number
+  event_id: string
+  event_type: string
+  event_created_at: number
+}
+
 export interface RefusedRecordTable {
   run_no: number
   number: number
@@ -181,6 +193,27 @@ export interface SubscriptionSetupObjectTable {
   connection_id: string
   object_id: string
   setup_no: number
+}
+
+/** Append-only but for what is old. An entry that is replayed gets a new number. */
+export interface WebhookEventTable {
+  no: Generated<number>
+  connection_no: number
+  key: string
+  type: string
+  subject_id: string | null
+  occurred_at: number
+  received_at: number
+  origin: WebhookOrigin
+  /** JSON text. */
+  body: string
+  /** JSON text. */
+  answer: string | null
+}
+
+export interface WebhookPositionTable {
+  flow_no: number
+  position: number
 }
 
 export interface ApiClientTable {

@@ -170,7 +170,7 @@ describe('the change feed', () => {
     sandbox.apply({ type: 'update', id, params: { name: 'Ada' } })
     const event = find(sandbox, 'events')
     expect(await readChanges(source, 'customers')).toEqual([
-      { changeId: event.id, createdAt: NOW, objectIds: [id], listPasses: [] },
+      { changeId: event.id, type: 'customer.updated', createdAt: NOW, objectIds: [id], listPasses: [] },
     ])
   })
 
