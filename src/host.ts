@@ -1,8 +1,5 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import type { Express } from 'express'
 import { v4 } from 'uuid'
@@ -39,7 +36,6 @@ import { createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authentication.ts'
 import { auditRoutes } from './http/audit-routes.ts'
 import { batchRoutes } from './http/batch-routes.ts'
-import { answerBadRequest } from './http/client-error.ts'
 import { createTokenCodec } from './http/continuation-token.ts'
 import type { TokenCodec } from './http/continuation-token.ts'
 import { connectionRoutes } from './http/connection-routes.ts'
@@ -47,6 +43,7 @@ import { dataAccessRoutes } from './http/data-access-routes.ts'
 import { dataSetRoutes } from './http/dataset-routes.ts'
 import { exploreRoutes } from './http/explore-routes.ts'
 import { flowRoutes } from './http/flow-routes.ts'
+import { createListener } from './http/listener.ts'
 import { mappingRoutes } from './http/mapping-routes.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Metrics } from './http/metrics.ts'
@@ -170,7 +167,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       resourcePaths: known.flatMap(({ resources }) => resources.map(({ resourcePath }) => resourcePath)),
       runsInProgress: () => board.size,
     })
-    const listener = createListener(config)
+    const listener = createListener(config, STOP_GRACE_MS)
     const search = createSearch(context)
     const parts: HostParts = {
       config,
@@ -309,50 +306,6 @@ async function openStore({ dataDir }: Config, logger: Logger, clock: Clock): Pro
   } catch (cause) {
     throw new ConfigError(`DATA_DIR="${dataDir}" cannot be used: ${messageOf(cause)}`, { cause })
   }
-}
-
-/** The host's own HTTP server, made when `listen` is called. */
-function createListener({ host, port }: Config) {
-  let server: Server | undefined
-  let bound: AddressInfo | undefined
-  return {
-    async listen(app: Express): Promise<void> {
-      server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000, keepAliveTimeout: 65_000 }, app)
-      server.on('clientError', answerBadRequest)
-      await listening(server, host, port)
-      bound = server.address() as AddressInfo
-    },
-    url(): string {
-      return `http://${nameInUrl(bound?.address ?? host)}:${bound?.port ?? port}`
-    },
-    async close(): Promise<void> {
-      if (!server?.listening) return
-      const closing = server
-      const closed = new Promise((resolve) => closing.close(resolve))
-      // A connection that is kept alive becomes idle only after the answer that is on its way.
-      const sweep = setInterval(() => closing.closeIdleConnections(), 20)
-      const deadline = setTimeout(() => closing.closeAllConnections(), STOP_GRACE_MS)
-      await closed
-      clearInterval(sweep)
-      clearTimeout(deadline)
-    },
-  }
-}
-
-function listening(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'EADDRINUSE' ? 'it is in use by another process' : error.message
-      reject(new ConfigError(`HOST and PORT: cannot listen on ${host}:${port}: ${reason}`, { cause: error }))
-    })
-    server.listen({ host, port }, resolve)
-  })
-}
-
-/** A wildcard address is no address to call. */
-function nameInUrl(address: string): string {
-  if (address === '0.0.0.0' || address === '::') return 'localhost'
-  return address.includes(':') ? `[${address}]` : address
 }
 
 function messageOf(error: unknown): string {
