@@ -51,6 +51,8 @@ export interface IndexWork {
   readonly indexedSequence: number
   /** The run's last delivery so far. */
   readonly lastSequence: number
+  /** Whether the run is going on, so that more is to come. */
+  readonly isGoingOn: boolean
 }
 
 export interface SearchedRecordSet {

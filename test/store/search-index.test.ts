@@ -46,7 +46,7 @@ describe.each(['a folder', 'memory'])('the search index of a store in %s', (plac
     expect(await pending()).toEqual([])
     await deliver(RUN, [record('a'), record('b')])
     await deliver(RUN + 1, [record('c')])
-    const first = { dataSetNo: 1, recordSetNo: 1, resourcePath: 'charges', indexedSequence: 0 }
+    const first = { dataSetNo: 1, recordSetNo: 1, resourcePath: 'charges', indexedSequence: 0, isGoingOn: false }
     expect(await pending()).toEqual([
       { ...first, runNo: RUN, lastSequence: 2 },
       { ...first, runNo: RUN + 1, lastSequence: 1 },
@@ -56,6 +56,9 @@ describe.each(['a folder', 'memory'])('the search index of a store in %s', (plac
     await deliver(RUN, [record('d')], TARGET, 2)
     expect((await workOf(RUN)).indexedSequence).toBe(2)
     expect(await store.searchIndex.pending([SPEC], 1, 1)).toHaveLength(1)
+    const state = { runNo: RUN, flowNo: 1, notBefore: 0, lastSequence: 3, checkpoint: null }
+    await store.runs.insert({ ...state, status: 'inProgress' })
+    expect((await workOf(RUN)).isGoingOn).toBe(true)
   })
 
   test('keeps datasets and connection specs apart', async () => {

@@ -33,7 +33,7 @@ export interface IndexLimits {
 }
 
 const LIMITS: IndexLimits = {
-  waitFor: 2_000,
+  waitFor: 4_000,
   segmentFrom: 4_000,
   segmentTo: 16_000,
   collected: 250,
@@ -78,9 +78,12 @@ export class SearchIndexer {
     return (await this.#pending(dataSetNo)).length < RUNS_AT_ONCE
   }
 
-  /** Puts some of what is pending into the index. Returns how many deliveries, 0 when there are none. */
+  /**
+   * Puts some of what is pending into the index. Returns how many deliveries, 0 when there are none. What a run that is
+   * going on delivers is left until there is a segment of it: little by little it would go all over the collecting one.
+   */
   indexSome(): Promise<number> {
-    return this.#indexFirst(null, () => true)
+    return this.#indexFirst(null, (work) => !work.isGoingOn || pendingOf(work) >= this.#limits.segmentFrom)
   }
 
   /** How many deliveries are pending; not all when that is very much. */
@@ -121,9 +124,8 @@ export class SearchIndexer {
 
   /** Returns how many deliveries are in the index now; 0 when the dataset is gone. */
   async #index(work: IndexWork): Promise<number> {
-    const pending = work.lastSequence - work.indexedSequence
     const { segmentFrom, segmentTo, collected } = this.#limits
-    const batch = await this.#collect(work, pending >= segmentFrom ? segmentTo : collected)
+    const batch = await this.#collect(work, pendingOf(work) >= segmentFrom ? segmentTo : collected)
     const isPublished = await this.#write(work, batch)
     return isPublished ? batch.toSequence - work.indexedSequence : 0
   }
@@ -215,8 +217,12 @@ interface Batch {
 
 const NONE: ReadonlySet<number> = new Set()
 
+function pendingOf({ indexedSequence, lastSequence }: IndexWork): number {
+  return lastSequence - indexedSequence
+}
+
 function sizeOf(pending: readonly IndexWork[]): number {
-  return pending.reduce((sum, { indexedSequence, lastSequence }) => sum + lastSequence - indexedSequence, 0)
+  return pending.reduce((sum, work) => sum + pendingOf(work), 0)
 }
 
 function isSameRun(left: IndexWork, right: IndexWork): boolean {

@@ -30,12 +30,14 @@ export function createSearchIndexStore(db: Database, texts: QueryTexts): SearchI
       const rows = await db
         .selectFrom('record_sets')
         .innerJoin('record_set_runs', 'record_set_runs.record_set_no', 'record_sets.no')
+        .leftJoin('run_states', 'run_states.run_no', 'record_set_runs.run_no')
         .select([
           'record_sets.data_set_no',
           'record_sets.no',
           'record_sets.resource_path',
           'record_set_runs.run_no',
           'record_set_runs.indexed_sequence',
+          'run_states.status',
           lastDelivery.as('last_sequence'),
         ])
         .where('record_sets.connection_spec_id', 'in', connectionSpecIds)
@@ -51,6 +53,7 @@ export function createSearchIndexStore(db: Database, texts: QueryTexts): SearchI
         runNo: row.run_no,
         indexedSequence: row.indexed_sequence!,
         lastSequence: row.last_sequence,
+        isGoingOn: row.status === 'inProgress',
       }))
     },
 

@@ -4,7 +4,7 @@ import { IndexLoop } from '../../../src/flow/search-index/index-loop.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { deliver, openIndex, SMALL, SPEC, subscription } from './indexed-dataset.ts'
+import { deliver, idsOf, openIndex, SMALL, SPEC, subscription } from './indexed-dataset.ts'
 
 let store: Store
 let time: number
@@ -58,12 +58,38 @@ describe('the loop that keeps the search index up', () => {
     const loop = new IndexLoop({ indexer, clock, logger: silentLogger })
     loop.start()
     await round()
-    await deliver(store, 1, page(0, 6000))
+    await deliver(store, 1, page(0, 6000), { status: 'inProgress' })
     await round()
     expect(await isIndexed()).toBe(false)
-    await deliver(store, 1, page(6000, 100))
+    await deliver(store, 1, page(6000, 100), { status: 'inProgress' })
     await round()
     expect(await isIndexed()).toBe(true)
+    await loop.stop()
+  })
+
+  test('leaves what a run delivers little by little until there is a segment of it, or the run is over', async () => {
+    const { indexer, search } = openIndex(store)
+    const loop = new IndexLoop({ indexer, clock, logger: silentLogger })
+    loop.start()
+    await round()
+    const pending = async () => {
+      await round()
+      await round()
+      const [work] = await store.searchIndex.pending([SPEC], null, 1)
+      return work === undefined ? 0 : work.lastSequence - work.indexedSequence
+    }
+    await deliver(store, 1, page(0, 5), { status: 'inProgress' })
+    expect(await pending()).toBe(5)
+    await deliver(store, 1, page(5, 5), { status: 'inProgress' })
+    expect(await pending()).toBe(0)
+    await deliver(store, 1, page(10, 1), { status: 'inProgress' })
+    expect(await pending()).toBe(1)
+    expect(await idsOf(search, 'metadata["device"]:"tv"')).toHaveLength(11)
+    expect(await pending()).toBe(0)
+    await deliver(store, 1, page(11, 1), { status: 'inProgress' })
+    expect(await pending()).toBe(1)
+    await deliver(store, 1, page(12, 1), { status: 'success' })
+    expect(await pending()).toBe(0)
     await loop.stop()
   })
 
@@ -86,7 +112,6 @@ describe('the loop that keeps the search index up', () => {
   test('looks no more at a run that has ended well', async () => {
     const loop = new IndexLoop({ indexer: openIndex(store).indexer, clock, logger: silentLogger })
     await deliver(store, 1, page(0, 3))
-    await store.runs.save({ ...(await store.runs.get(1))!, status: 'success' })
     loop.start()
     await round()
     await round()

@@ -1,7 +1,7 @@
 import { createRecordSearch, type RecordSearch } from '../../../src/flow/search-index/record-search.ts'
 import { SearchIndexer, type IndexLimits } from '../../../src/flow/search-index/search-indexer.ts'
 import { silentLogger } from '../../../src/logger.ts'
-import type { ObjectPosition, ObservedRecord, RecordTarget, Store } from '../../../src/store/store.ts'
+import type { ObjectPosition, ObservedRecord, RecordTarget, RunStatus, Store } from '../../../src/store/store.ts'
 
 export const SPEC = 'stripe'
 export const DATA_SET = 1
@@ -37,17 +37,23 @@ export function subscription(objectId: string, tags: Tags): ObservedRecord {
   return { objectId, operation: 'upsert', body, contentHash: body }
 }
 
-/** Delivers as the run's next page, and saves the run with it. */
+interface DeliverOptions {
+  readonly observedAt?: number
+  readonly resourcePath?: string
+  readonly status?: RunStatus
+}
+
+/** Delivers as the run's next page, and saves the run with it; as one that is over, unless told otherwise. */
 export async function deliver(
   store: Store,
   runNo: number,
   records: readonly ObservedRecord[],
-  { observedAt = runNo, resourcePath = 'subscriptions' } = {},
+  { observedAt = runNo, resourcePath = 'subscriptions', status = 'success' }: DeliverOptions = {},
 ): Promise<void> {
   const target: RecordTarget = { dataSetNo: DATA_SET, connectionSpecId: SPEC, resourcePath }
   await store.transaction(async (scope) => {
     const known = await scope.runs.get(runNo)
-    const state = { runNo, flowNo: 1, status: 'inProgress', notBefore: 0, checkpoint: null } as const
+    const state = { runNo, flowNo: 1, status, notBefore: 0, checkpoint: null }
     if (known === null) await scope.runs.insert({ ...state, lastSequence: 0 })
     const request = { target, runNo, lastSequence: known?.lastSequence ?? 0, observedAt, records }
     const { lastSequence } = await scope.records.deliver(request)
