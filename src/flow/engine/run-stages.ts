@@ -37,7 +37,8 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   const deletable = resource.deletable ?? false
   const objects = { reader, committer, records, target, mapper, deletable, stop }
 
-  if (committer.checkpoint.notifications !== null) return readNotifications({ ...options, objects, lists })
+  const isOwnRun = createOwnRunCheck(context, parts)
+  if (committer.checkpoint.notifications !== null) return readNotifications({ ...options, objects, lists, isOwnRun })
   await readLists(lists)
 
   if (resource.changeFeed !== undefined) {
@@ -52,7 +53,7 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
       await readLists(lists)
     }
   }
-  await readUnlisted({ ...objects, isOwnRun: createOwnRunCheck(context, parts) })
+  await readUnlisted({ ...objects, isOwnRun })
   // What an audit calls extra is known to be gone.
   await readFindings({ ...objects, audits, deletable: true })
 }
