@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint'
  */
 const forbiddenImports = {
   'src/store': ['flow', 'http', 'plugins', 'catalog', 'registry', 'mapping', 'auth', 'secrets', 'sandbox', 'cli'],
-  'src/flow': ['http', 'sandbox', 'cli', 'store/sqlite', 'plugins/stripe', 'catalog/files', 'auth'],
+  'src/flow': ['http', 'sandbox', 'cli', 'store/sqlite', 'plugins/stripe', 'plugins/xsolla', 'catalog/files', 'auth'],
   'src/catalog': ['http', 'sandbox', 'cli', 'store/sqlite', 'plugins/stripe', 'registry', 'mapping', 'auth', 'secrets'],
   'src/catalog/files': [
     ...['http', 'sandbox', 'cli', 'store/sql', 'store/sqlite', 'plugins'],
@@ -36,7 +36,7 @@ const forbiddenImports = {
     ...['http', 'sandbox', 'cli', 'store', 'plugins'],
     ...['catalog', 'registry', 'mapping', 'auth', 'secrets', 'flow'],
   ],
-  'src/http': ['sandbox', 'cli', 'store/sqlite', 'plugins/stripe'],
+  'src/http': ['sandbox', 'cli', 'store/sqlite', 'plugins/stripe', 'plugins/xsolla'],
   'src/sandbox': ['flow', 'http', 'store', 'catalog', 'registry', 'mapping', 'auth', 'secrets', 'plugins', 'cli'],
 }
 

@@ -1,5 +1,8 @@
 /** What a burst of signed notifications costs: how fast they are acknowledged, and when their records can be read. */
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import axios from 'axios'
 import Stripe from 'stripe'
 import { land, report, sleep, startHost, startSandbox } from './support.ts'
@@ -30,6 +33,7 @@ async function webhooks(): Promise<void> {
     await sendPlain(load, NOTIFICATIONS + number)
     await sleep(20)
   }
+  const stopWriting = writeToDisk()
   const started = performance.now()
   const outcomes = await Promise.all(
     Array.from({ length: NOTIFICATIONS }, async (_, number) => {
@@ -38,6 +42,7 @@ async function webhooks(): Promise<void> {
     }),
   )
   const sent = (performance.now() - started) / 1000
+  const writes = await stopWriting()
   const pendingSince = performance.now()
   while ((await eventsOf(load, 'state=pending&limit=1')).length > 0) await sleep(50)
   const lag = (performance.now() - pendingSince) / 1000
@@ -50,6 +55,8 @@ async function webhooks(): Promise<void> {
   const visible = outcomes.flatMap(({ visibleMs = [] }) => visibleMs)
   report(`${NOTIFICATIONS} notifications, ${PER_SECOND} a second, sent in`, `${sent.toFixed(1)} s`)
   report('accepted / answered 503 / lost', `${accepted} / ${delayed} / ${lost}`, 'none lost')
+  report('a plain write and fsync meanwhile, p50', `${percentile(writes, 50).toFixed(0)} ms`)
+  report('a plain write and fsync meanwhile, p99', `${percentile(writes, 99).toFixed(0)} ms`)
   report('answer, p50', `${percentile(times, 50).toFixed(0)} ms`)
   report('answer, p99', `${percentile(times, 99).toFixed(0)} ms`, '250 ms at most')
   report('received to visible, p50', `${percentile(visible, 50).toFixed(0)} ms`)
@@ -94,6 +101,34 @@ async function sendWatched(load: Load, number: number): Promise<Outcome> {
     await sleep(Math.max(25, (performance.now() - started) / 5))
   }
   return { ...outcome, visibleMs: [performance.now() - started] }
+}
+
+/**
+ * What the disk makes everybody wait: writes a page and syncs it, twenty times a second, until told to stop; resolves with
+ * the times that this took, ms.
+ */
+function writeToDisk(): () => Promise<readonly number[]> {
+  const times: number[] = []
+  let isWriting = true
+  const writing = (async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'flow-bench-'))
+    const file = await open(join(folder, 'page'), 'w')
+    const page = Buffer.alloc(8192, 'x')
+    while (isWriting) {
+      const started = performance.now()
+      await file.write(page)
+      await file.datasync()
+      times.push(performance.now() - started)
+      await sleep(50)
+    }
+    await file.close()
+    await rm(folder, { recursive: true })
+  })()
+  return async () => {
+    isWriting = false
+    await writing
+    return times
+  }
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 100 })

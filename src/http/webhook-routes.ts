@@ -64,8 +64,11 @@ export function webhookEventRoutes(service: WebhookEventService, tokens: TokenCo
     {
       method: 'POST',
       path: `${EVENTS}/replay`,
-      body: 'required',
+      body: 'optional',
       handler: async (request) => {
+        await service.requireConnection(request.caller, pathId(request))
+        if (request.body === undefined)
+          throw new FlowServiceError('1405-400', 'The request body is empty; name notifications.')
         const choice = parseChoice(parseBodyObject(request.body))
         return { status: 200, body: await service.replay(request.caller, pathId(request), choice) }
       },

@@ -84,13 +84,6 @@ export interface WebhookInboxStore {
   hasPending(request: Omit<PendingRequest, 'limit'>): Promise<boolean>
   /** Newest first, see `WebhookListRequest`. */
   list(request: WebhookListRequest): Promise<readonly WebhookEntry[]>
-  /** Entries about one object, newest first, before a number (null for the newest). */
-  about(
-    connectionNo: number,
-    subjectId: string,
-    beforeNumber: number | null,
-    limit: number,
-  ): Promise<readonly WebhookEvent[]>
   /** Numbers and keys of the chosen entries, lowest number first. */
   choose(
     connectionNo: number,

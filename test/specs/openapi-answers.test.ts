@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Response, Test } from 'supertest'
+import Stripe from 'stripe'
 import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
 import { CATALOG, DATA_LAKE_SPEC, FLOW_SERVICE, FLOW_SPEC, STRIPE_SPEC, UNKNOWN_ID } from '../support/flow-host.ts'
 import { checkAnswer, findOperation, METHODS, openapi, pointerTo, resolve } from '../support/openapi-check.ts'
@@ -9,6 +10,7 @@ import { pause, SANDBOX_KEY, startStripeHost, UNHURRIED } from '../support/strip
 import type { StripeHost } from '../support/stripe-host.ts'
 import { ACME, GLOBEX, startTestHost } from '../support/test-host.ts'
 import type { TestApi, TestHost } from '../support/test-host.ts'
+import { connect, signatureOf, startXsollaHost } from '../webhooks/xsolla-support.ts'
 
 const IMS = '/ims/token'
 const SANDBOXES = '/data/foundation/sandbox-management/sandboxes'
@@ -174,6 +176,23 @@ describe('every answer is as described', () => {
     await call('get', `${runs}/${created.id}/records?limit=10`, 200)
     await untilEnded(`${flows}/${flowId}/runs?property=id==${created.id}`)
     await call('get', `${flows}/${flowId}`, 200)
+
+    // Notifications.
+    const inbox = `${FLOW_SERVICE}/connections/${baseId}/webhookEvents`
+    const event = example('stripeEvent') as { readonly id: string }
+    const secret = { op: 'add', path: '/auth/params/webhookSecret', value: 'whsec_described' }
+    const rolled = { body: [secret], headers: { 'If-Match': '*' } }
+    await call('patch', `${FLOW_SERVICE}/connections/${baseId}`, 200, rolled)
+    const payload = JSON.stringify(event)
+    const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret: secret.value })
+    await call('post', `/webhooks/stripe/${baseId}`, 200, { body: event, headers: { 'Stripe-Signature': signature } })
+    await call('post', `/webhooks/stripe/${baseId}`, 400, { body: event })
+    await call('post', `/webhooks/stripe/${UNKNOWN_ID}`, 404, { body: event })
+    expect((await call('get', `${inbox}?limit=5`, 200)).items).toHaveLength(1)
+    await call('get', `${inbox}?state=none`, 400)
+    await call('post', `${inbox}/replay`, 200, { body: { ids: [event.id, 'evt_unknown'] } })
+    await call('post', `${inbox}/replay`, 400, { body: {} })
+    await call('post', `${inbox}/sweep`, 200)
 
     // An audit.
     const audit = await call('post', `${flows}/${flowId}/audit`, 202, { body: example('auditRequest') })
@@ -623,6 +642,20 @@ describe('every answer is as described', () => {
     const clock = { now: () => Date.now(), sleep: async () => {} }
     return startTestHost({ clock, plugins: [createStripePlugin({ apiBase: host.sandbox.url, ...UNHURRIED })] })
   }
+
+  test('to a notification of Xsolla', async () => {
+    const xsolla = await startXsollaHost()
+    try {
+      const { api, source } = xsolla
+      const path = `/webhooks/xsolla/${await connect(api, source.url)}`
+      const body = example('xsollaNotification')
+      const headers = { Authorization: `Signature ${signatureOf(JSON.stringify(body))}` }
+      await call('post', path, 204, { api, body, headers })
+      await call('post', path, 400, { api, body })
+    } finally {
+      await xsolla.stop()
+    }
+  })
 
   test('no operation and none of its successes was left out', () => {
     const due = Object.values(openapi.paths).flatMap((item) =>

@@ -232,3 +232,23 @@ describe('a run that fails', () => {
     expect(['success', 'inProgress']).toContain(lastRunDetails.state)
   }, 30_000)
 })
+
+describe('an event of another account', () => {
+  test('does not delete what came over another connection into the same dataset', async () => {
+    const own = await follow('customers')
+    const [, , id = ''] = idsOf('customers')
+    // A connection whose key does not know the customer of the first one.
+    const other = await createStripeChain(host.api, {
+      resourcePath: 'customers',
+      accessToken: 'sk_live_sandbox',
+      dataSetId: own.dataSetId,
+    })
+    await setSecret(host.api, other.baseId)
+    await firstRun(host.api, other.flowId)
+    await deliver(host, other.baseId, change(host.sandbox, id, 'elsewhere')).expect(200)
+    await untilNothingPends(host.api, other.baseId)
+    expect(await recordOf(host.api, own, id)).toBeDefined()
+    const reads = host.sandbox.journal.entries({ path: `/v1/customers/${id}` })
+    expect(reads.map(({ status }) => status)).toContain(404)
+  }, 30_000)
+})

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import request from 'supertest'
 import type { Host } from '../../src/host.ts'
-import type { OpenSpecRegistry, SpecDocument } from '../../src/flow/spec-registry.ts'
+import { createSpecRegistry, type OpenSpecRegistry, type SpecDocument } from '../../src/flow/spec-registry.ts'
 import type { SourcePlugin } from '../../src/plugins/plugin.ts'
 import { createRestHttp } from '../../src/plugins/rest/http.ts'
 import { createRestPlugin } from '../../src/plugins/rest/plugin.ts'
@@ -74,12 +74,14 @@ export function createXsollaPlugin({ allowedHosts = [], ...options }: XsollaPlug
   return withXsollaWebhooks(createRestPlugin(DOCUMENT, { http }), { http, ...options })
 }
 
-/** Makes the spec known to a host, as if it were built in. */
+/** Makes the spec known to a host as one that is built in, whose patterns have no time limit. */
 export function registerSpec({ context }: Host): void {
   const specs = context.specs as OpenSpecRegistry
-  specs.putConnectionSpec(DOCUMENT)
   const { document } = specs.flowSpec(FLOW_SPEC.id)!
   specs.putFlowSpec({ ...document, sourceConnectionSpecIds: [SPEC_ID] })
+  const own = createSpecRegistry({ connectionSpecs: [DOCUMENT], flowSpecs: [] })
+  const others = specs.connectionSpec
+  specs.connectionSpec = (id) => own.connectionSpec(id) ?? others(id)
 }
 
 export interface XsollaHost extends TestHost {

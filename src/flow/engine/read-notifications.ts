@@ -22,6 +22,8 @@ const STEP_SIZE = 100
 
 export interface ReadNotificationsOptions extends RunStagesOptions {
   readonly objects: ReadObjectsOptions
+  /** True when a run over the flow's own base connection delivered the object. */
+  readonly isOwnRun: (runNo: number) => Promise<boolean>
   readonly lists: Omit<ReadListsOptions, 'committer'> & Pick<ReadObjectsOptions, 'committer'>
 }
 
@@ -125,6 +127,23 @@ function idsOf({ objectIds = [], records = [] }: NotificationContent): readonly 
   return [...objectIds, ...records.flatMap(({ id }) => id ?? [])]
 }
 
+/**
+ * Objects that came over another connection. An event may be of another account, whose objects this one does not know: that
+ * must not count as their deletion.
+ */
+async function foreignIds(
+  { objects, isOwnRun }: ReadNotificationsOptions,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const foreign = new Set<string>()
+  if (!objects.deletable || ids.length === 0) return foreign
+  for (const { objectId, runNo } of await objects.records.versionsOf(objects.target, ids)) {
+    // A tombstone of what was never delivered is nobody's.
+    if (runNo > 0 && !(await isOwnRun(runNo))) foreign.add(objectId)
+  }
+  return foreign
+}
+
 async function take(options: ReadNotificationsOptions, contents: readonly NotificationContent[]): Promise<void> {
   const { committer, parts, objects, lists, save } = options
   const passes = contents.flatMap(({ listPasses = [] }) => listPasses)
@@ -156,7 +175,13 @@ async function take(options: ReadNotificationsOptions, contents: readonly Notifi
   const createdFrom = Math.ceil(flowBeginning(parts.schedule) / 1000)
   const ids = [...new Set(contents.flatMap(({ objectIds = [] }) => objectIds))]
   const causes = causesOf(contents)
-  await readAndCommit({ ...objects, createdFrom, causes }, ids, { advance, alsoStore })
+  const foreign = await foreignIds(options, ids)
+  if (foreign.size > 0) {
+    const kept = { ...objects, createdFrom, causes, deletable: false }
+    await readAndCommit(kept, [...foreign], {})
+  }
+  const own = ids.filter((id) => !foreign.has(id))
+  await readAndCommit({ ...objects, createdFrom, causes }, own, { advance, alsoStore })
 }
 
 /** The newest notification about each object; of several at one time the one that came last. */

@@ -41,9 +41,11 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
   const deletable = resource.deletable ?? false
   const objects = { reader, committer, records, target, mapper, deletable, stop }
 
+  const isOwnRun = createOwnRunCheck(context, parts)
   if (committer.checkpoint.notifications !== null) {
-    await readNotifications({ ...options, objects, lists })
-    return readUndecided(objects)
+    await readNotifications({ ...options, objects, lists, isOwnRun })
+    // Among them may be objects of another account, which this one does not know.
+    return readUndecided({ ...objects, deletable: false })
   }
   const readAnnounced = async (feed: ChangeFeedRules): Promise<void> => {
     const position = parseChangePosition((await progress.get(parts.flow.no))?.changePosition ?? null)
@@ -66,7 +68,7 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
     await readAnnounced(changeFeed)
     await readLists(lists)
   }
-  await readUnlisted({ ...objects, isOwnRun: createOwnRunCheck(context, parts) })
+  await readUnlisted({ ...objects, isOwnRun })
   // What an audit calls extra is known to be gone.
   await readFindings({ ...objects, audits, deletable: true })
   await readUndecided(objects)

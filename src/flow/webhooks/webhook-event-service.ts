@@ -35,6 +35,8 @@ export type WebhookEventsRequest = Pick<WebhookListRequest, 'beforeNumber' | 'li
 
 /** The inbox of one connection, for its owner. All calls throw `FlowServiceError`. */
 export interface WebhookEventService {
+  /** 1101-404 when there is no such connection. */
+  requireConnection(caller: Caller, connectionId: string): Promise<void>
   /** A page of the inbox, newest first. */
   list(caller: Caller, connectionId: string, request: WebhookEventsRequest): Promise<WebhookEventsPage>
   /** Lets the flows take notifications again. 1443-400 when a stretch of time holds too many. */
@@ -55,6 +57,10 @@ export function createWebhookEventService(
   const { store } = context
   const find = ({ tenant }: Caller, id: string) => findEntity<BaseConnection>(store, tenant, 'connections', id)
   return {
+    async requireConnection(caller, connectionId) {
+      await find(caller, connectionId)
+    },
+
     async list(caller, connectionId, request) {
       const base = await find(caller, connectionId)
       const readers = await readersOf(context, base)

@@ -4,7 +4,7 @@ export interface NotificationRule {
   readonly needs: readonly string[]
   /** Where it names its transaction; absent when it is about none. */
   readonly transaction?: string
-  /** There may be several of one transaction, told apart by these members. */
+  /** There may be several of one transaction, told apart by what stands at these paths. */
   readonly distinguishedBy?: readonly string[]
 }
 
@@ -13,6 +13,8 @@ const SUBSCRIPTION = 'subscription.subscription_id'
 const USER = 'user.id'
 
 const PAYMENT: NotificationRule = { needs: [TRANSACTION, USER], transaction: TRANSACTION }
+/** No ids among them, which may be spelled in two ways. */
+const AMOUNTS = ['payment_details', 'purchase.checkout', 'purchase.total', 'refund_details']
 /** An order that cost nothing has no transaction. */
 const ORDER: NotificationRule = { needs: ['order.id'], transaction: 'billing.transaction.id' }
 /** Answered with 204 unless a merchant handles it. */
@@ -23,7 +25,7 @@ const RULES: ReadonlyMap<string, NotificationRule> = new Map([
   ['user_validation', { needs: [USER] }],
   ['payment', PAYMENT],
   ['refund', PAYMENT],
-  ['partial_refund', { ...PAYMENT, distinguishedBy: ['payment_details', 'purchase', 'refund_details'] }],
+  ['partial_refund', { ...PAYMENT, distinguishedBy: AMOUNTS }],
   ['create_subscription', { needs: [SUBSCRIPTION, USER] }],
   ['update_subscription', { needs: [SUBSCRIPTION] }],
   ['cancel_subscription', { needs: [SUBSCRIPTION] }],

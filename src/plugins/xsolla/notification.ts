@@ -72,8 +72,8 @@ function keyOf({ type, rule, body, rawBody }: KeyParts): string {
   const id = rule?.transaction === undefined ? null : idAt(body, rule.transaction)
   if (id === null) return `${type}:${digestOf(rawBody)}`
   if (rule?.distinguishedBy === undefined) return `${type}:${id}`
-  const members = rule.distinguishedBy.map((name) => body[name] ?? null)
-  return `${type}:${id}:${digestOf(JSON.stringify(members))}`
+  const values = rule.distinguishedBy.map((path) => valueAt(body, path) ?? null)
+  return `${type}:${id}:${digestOf(JSON.stringify(values))}`
 }
 
 function digestOf(content: Buffer | string): string {

@@ -1,20 +1,32 @@
-import type { JsonObject } from '../../json.ts'
-import type { EstimateRequest, Page, Source, SourceEstimate, SourcePlugin, SourceResource } from '../plugin.ts'
-import { createXsollaWebhooks, NOTIFICATIONS, type XsollaWebhookOptions } from './webhooks.ts'
+import { isJsonObject, type JsonObject } from '../../json.ts'
+import type {
+  EstimateRequest,
+  Page,
+  Source,
+  SourceEstimate,
+  SourcePlugin,
+  SourceRecord,
+  SourceResource,
+} from '../plugin.ts'
+import { createXsollaWebhooks, NOTIFICATIONS, USERS, type XsollaWebhookOptions } from './webhooks.ts'
 
 /**
  * The plugin that a specification of Xsolla describes, with what no specification can say: it takes Xsolla's notifications,
- * and they land under the resource path `notifications`. Everything else stays as it is. The auth specs declare
- * `webhookSecret` and may declare `userValidationUrl`.
+ * and they land under the resource path `notifications`. A resource `users` whose elements are subscriptions shows their
+ * users. Everything else stays as it is. The auth specs declare `webhookSecret` and may declare `userValidationUrl`.
  */
 export function withXsollaWebhooks(plugin: SourcePlugin, options: XsollaWebhookOptions): SourcePlugin {
   return {
     ...plugin,
-    resources: [...plugin.resources, NOTIFICATION_RESOURCE],
+    // The source's parameters name it among the others, where they are an enumeration.
+    resources: [
+      ...plugin.resources.filter(({ resourcePath }) => resourcePath !== NOTIFICATIONS),
+      NOTIFICATION_RESOURCE,
+    ],
     webhooks: createXsollaWebhooks(options),
     resourceOf: (params) =>
       params['resourcePath'] === NOTIFICATIONS ? NOTIFICATION_RESOURCE : ownResourceOf(plugin, params),
-    connect: (auth, params, context) => withNotifications(plugin.connect(auth, params, context)),
+    connect: (auth, params, context) => extended(plugin.connect(auth, params, context)),
   }
 }
 
@@ -54,15 +66,26 @@ function ownResourceOf(plugin: SourcePlugin, params: JsonObject): SourceResource
   return plugin.resources.find(({ resourcePath }) => resourcePath === params['resourcePath'])
 }
 
-/** Notifications are sent, never listed. */
-function withNotifications(source: Source): Source {
+function extended(source: Source): Source {
   return {
     ...source,
-    readPage: async (request) => (request.resourcePath === NOTIFICATIONS ? EMPTY_PAGE : source.readPage(request)),
+    async readPage(request) {
+      // They are sent, never listed.
+      if (request.resourcePath === NOTIFICATIONS) return EMPTY_PAGE
+      const page = await source.readPage(request)
+      return request.resourcePath === USERS ? { ...page, records: page.records.map(userOf) } : page
+    },
     ...(source.estimate === undefined
       ? {}
       : { estimate: async (request: EstimateRequest) => estimate(source, request) }),
   }
+}
+
+/** A user with several subscriptions is the same in each; the subscriptions would take turns as the user's newest state. */
+function userOf(listed: SourceRecord): SourceRecord {
+  const { data } = listed.record
+  const user = isJsonObject(data) ? data['user'] : undefined
+  return isJsonObject(user) ? { ...listed, record: { data: user } } : listed
 }
 
 const EMPTY_PAGE: Page = { records: [], nextCursor: null }

@@ -8,6 +8,9 @@ import { checkUser } from './user-check.ts'
 /** The resource path under which notifications land. */
 export const NOTIFICATIONS = 'notifications'
 
+/** The resource path whose objects are users, by the id that the merchant gave them. */
+export const USERS = 'users'
+
 export interface XsollaWebhookOptions {
   /** Asks the URL that a connection names for its users; decides which hosts may be reached. */
   readonly http: RestHttp
@@ -16,11 +19,6 @@ export interface XsollaWebhookOptions {
    * @defaultValue 3000
    */
   readonly userCheckTimeoutMs?: number
-  /**
-   * The resource path whose objects are users, by the id that the merchant gave them.
-   * @defaultValue `users`
-   */
-  readonly usersPath?: string
 }
 
 /** Taken: Xsolla wants no body. */
@@ -33,7 +31,6 @@ const ANSWER = { status: 204 } as const
 export function createXsollaWebhooks({
   http,
   userCheckTimeoutMs: timeoutMs = 3_000,
-  usersPath = 'users',
 }: XsollaWebhookOptions): WebhookReceiver {
   return {
     name: 'xsolla',
@@ -42,7 +39,7 @@ export function createXsollaWebhooks({
       checkSignature(request)
       const notification = notificationOf(request)
       if (notification.type === 'user_validation') {
-        await checkUser(userIdOf(notification.body) ?? '', request, { http, timeoutMs, usersPath })
+        await checkUser(userIdOf(notification.body) ?? '', request, { http, timeoutMs, usersPath: USERS })
       }
       return { notification, answer: ANSWER }
     },

@@ -39,9 +39,9 @@ export const webhookInbox: Migration = {
 
 async function createIndexes(db: Parameters<Migration['up']>[0]): Promise<void> {
   const indexes = {
-    webhook_events_in_order: ['connection_no', 'no'],
+    // With the type, so that the list filters without reading the entries.
+    webhook_events_in_order: ['connection_no', 'no', 'type'],
     webhook_events_by_type: ['connection_no', 'type', 'no'],
-    webhook_events_by_subject: ['connection_no', 'subject_id', 'no'],
     webhook_events_by_occurrence: ['connection_no', 'occurred_at'],
     webhook_events_by_arrival: ['received_at'],
   }

@@ -45,7 +45,8 @@ export function createWebhookInboxStore(db: Database): WebhookInboxStore {
     },
 
     async pending(request) {
-      const numbers = pendingQuery(db, request).orderBy('no').limit(request.limit)
+      const numbers = firstPending(db, request)
+      if (numbers === undefined) return []
       const rows = await db
         .selectFrom('webhook_events')
         .select([...ENTRY_COLUMNS, 'body'])
@@ -56,34 +57,25 @@ export function createWebhookInboxStore(db: Database): WebhookInboxStore {
     },
 
     async hasPending(request) {
-      return (await pendingQuery(db, request).limit(1).executeTakeFirst()) !== undefined
+      const row = await firstPending(db, { ...request, limit: 1 })?.executeTakeFirst()
+      return row !== undefined
     },
 
     async list({ connectionNo, beforeNumber, limit, types, state, readers }) {
-      const rows = await db
+      const numbers = db
         .selectFrom('webhook_events')
-        .select(ENTRY_COLUMNS)
+        .select('no')
         .where('connection_no', '=', connectionNo)
         .$if(beforeNumber !== null, (query) => query.where('no', '<', beforeNumber))
+        .$if(state === 'pending', (query) =>
+          query.where('no', '>', Math.min(...readers.map((each) => each.position), LARGEST)),
+        )
         .$if(types !== undefined, (query) => query.where('type', 'in', types!))
         .$if(state !== undefined, (query) => query.where((eb) => isInState(eb, state!, readers)))
         .orderBy('no', 'desc')
         .limit(limit)
-        .execute()
-      return rows.map(toEntry)
-    },
-
-    async about(connectionNo, subjectId, beforeNumber, limit) {
-      const rows = await db
-        .selectFrom('webhook_events')
-        .select([...ENTRY_COLUMNS, 'body'])
-        .where('connection_no', '=', connectionNo)
-        .where('subject_id', '=', subjectId)
-        .$if(beforeNumber !== null, (query) => query.where('no', '<', beforeNumber))
-        .orderBy('no', 'desc')
-        .limit(limit)
-        .execute()
-      return rows.map((row) => ({ ...toEntry(row), body: row.body }))
+      const query = db.selectFrom('webhook_events').select(ENTRY_COLUMNS).where('no', 'in', numbers)
+      return (await query.orderBy('no', 'desc').execute()).map(toEntry)
     },
 
     async choose(connectionNo, choice, limit) {
@@ -197,15 +189,30 @@ function keyOf(connectionNo: number, key: string): string {
   return `${connectionNo} ${key}`
 }
 
-/** Numbers only, all of them from one index. */
-function pendingQuery(db: Database, { connectionNo, types, position }: Omit<PendingRequest, 'limit'>) {
-  return db
-    .selectFrom('webhook_events')
-    .select('no')
-    .where('connection_no', '=', connectionNo)
-    .where('type', 'in', types)
-    .where('no', '>', position)
+/**
+ * The first numbers after the position; undefined when no type is asked for. Looked up type by type: however many entries
+ * of other types lie between, and however many of these wait, it costs the same.
+ */
+function firstPending(db: Database, { connectionNo, types, position, limit }: PendingRequest) {
+  const [first, ...others] = types.map((type) => {
+    const ofType = db
+      .selectFrom('webhook_events')
+      .select('no')
+      .where('connection_no', '=', connectionNo)
+      .where('type', '=', type)
+      .where('no', '>', position)
+      .orderBy('no')
+      .limit(limit)
+    return db.selectFrom(ofType.as('of_type')).select('of_type.no')
+  })
+  return others
+    .reduce((all, one) => all?.unionAll(one), first)
+    ?.orderBy('no')
+    .limit(limit)
 }
+
+/** Nothing is pending when nobody reads. */
+const LARGEST = Number.MAX_SAFE_INTEGER
 
 type EventBuilder = ExpressionBuilder<Tables, 'webhook_events'>
 
