@@ -1,90 +1,16 @@
 import { hash } from 'node:crypto'
+import { expect } from '@jest/globals'
 import request from 'supertest'
-import type { Host } from '../../src/host.ts'
-import { createSpecRegistry, type OpenSpecRegistry, type SpecDocument } from '../../src/flow/spec-registry.ts'
-import type { SourcePlugin } from '../../src/plugins/plugin.ts'
-import { createRestHttp } from '../../src/plugins/rest/http.ts'
-import { createRestPlugin } from '../../src/plugins/rest/plugin.ts'
-import { withXsollaWebhooks } from '../../src/plugins/xsolla/plugin.ts'
 import { startTestSource, type SourceAnswer, type SourceRequest, type TestSource } from '../plugins/rest/test-source.ts'
 import { create, createDataSet, FLOW_SPEC, targetBody, type Chain } from '../support/flow-host.ts'
+import { checkAnswer } from '../support/openapi-check.ts'
 import { recordsOfDataSet, type RecordItem } from '../support/stripe-host.ts'
 import { startTestHost, type TestApi, type TestHost, type TestHostOptions } from '../support/test-host.ts'
+import { eventsOf } from './support.ts'
+import { createXsollaPlugin, registerSpec, SPEC } from './xsolla-plugin.ts'
 
 export const KEY = 'project-secret-key'
-const SPEC_ID = '7d1f8a0e-54a5-4f0c-9d53-0f1f3d5a9c11'
-export const SPEC = { id: SPEC_ID, version: '1.0' }
-
-/** A Self-Serve spec with lists of users and subscriptions, as far as a test has any. */
-const DOCUMENT: SpecDocument = {
-  id: SPEC_ID,
-  name: 'small-xsolla',
-  version: '1.0',
-  providerId: '0ed90a81-07f4-4586-8190-b40eccef1c5a',
-  type: 'generic-rest',
-  authSpec: [
-    {
-      name: 'Basic Authentication',
-      type: 'BasicAuthentication',
-      spec: {
-        type: 'object',
-        properties: {
-          host: { type: 'string' },
-          username: { type: 'string' },
-          password: { type: 'string', format: 'password' },
-          webhookSecret: {
-            type: ['string', 'array'],
-            format: 'password',
-            pattern: '^[ ,]*[^ ,]+([ ,]+[^ ,]+)?[ ,]*$',
-            items: { type: 'string', format: 'password', pattern: '^[^ ,]+$' },
-            minItems: 1,
-            maxItems: 2,
-          },
-          userValidationUrl: { type: 'string', pattern: '^https?://[^/?#@\\s]+([/?#]\\S*)?$' },
-        },
-        required: ['host', 'username', 'password'],
-      },
-    },
-  ],
-  sourceSpec: {
-    name: 'Small Xsolla',
-    type: 'generic-rest',
-    spec: {
-      type: 'object',
-      properties: { resourcePath: { type: 'string', enum: ['subscriptions', 'users', 'notifications'] } },
-      required: ['resourcePath'],
-    },
-    attributes: {
-      urlParams: { host: '${host}', path: '/${resourcePath}', method: 'GET' },
-      contentPath: { path: '$', overrideWrapperAttribute: 'data' },
-      paginationParams: { type: 'NONE' },
-      idPath: '$.data.id',
-    },
-  },
-}
-
-export interface XsollaPluginOptions {
-  readonly allowedHosts?: readonly string[]
-  readonly userCheckTimeoutMs?: number
-}
-
-/** The plugin of the spec above, as the host makes it of a specification, with notifications. */
-export function createXsollaPlugin({ allowedHosts = [], ...options }: XsollaPluginOptions = {}): SourcePlugin {
-  const http = createRestHttp({ allowedHosts })
-  return withXsollaWebhooks(createRestPlugin(DOCUMENT, { http }), { http, ...options })
-}
-
-/** Makes the spec known to a host as one that is built in, whose patterns have no time limit. */
-export function registerSpec({ context }: Host): void {
-  const specs = context.specs as OpenSpecRegistry
-  const { document } = specs.flowSpec(FLOW_SPEC.id)!
-  specs.putFlowSpec({ ...document, sourceConnectionSpecIds: [SPEC_ID] })
-  const own = createSpecRegistry({ connectionSpecs: [DOCUMENT], flowSpecs: [] })
-  const others = specs.connectionSpec
-  specs.connectionSpec = (id) => own.connectionSpec(id) ?? others(id)
-}
-
-export interface XsollaHost extends TestHost {
+export interface XsollaHost extends TestHost, XsollaCalls {
   /** Serves the lists and the question whether a user exists. */
   readonly source: TestSource
 }
@@ -107,6 +33,7 @@ export async function startXsollaHost({
   host.host.startRuns()
   return {
     ...host,
+    ...callsOf(host),
     source,
     async stop() {
       await host.stop()
@@ -250,4 +177,33 @@ export const order = (type: string, transactionId: number | string | null = next
 export async function landed(api: TestApi, { dataSetId }: Chain): Promise<ReadonlyMap<string, RecordItem['record']>> {
   const items = await recordsOfDataSet(api, dataSetId)
   return new Map(items.map(({ id, record }) => [id, record]))
+}
+
+export interface XsollaCalls {
+  /** The notification is refused in the form that Xsolla reads, and nothing was stored. Resolves with the code. */
+  refused(connectionId: string, notification: object | string | Buffer, sending?: Sending): Promise<string>
+  /** The notification is answered as taken. */
+  taken(connectionId: string, notification: object | string | Buffer, sending?: Sending): Promise<void>
+  /** The keys in the inbox, the newest first. */
+  keysOf(connectionId: string): Promise<readonly string[]>
+}
+
+/** Notifications to a host of ACME, their answers held against the description. */
+function callsOf(host: TestHost): XsollaCalls {
+  return {
+    async refused(id, notification, sending) {
+      const before = (await eventsOf(host.api, id)).length
+      const response = await send(host, id, notification, sending).expect(400)
+      checkAnswer('post', `/webhooks/xsolla/${id}`, 400, response.body, response.type)
+      expect(response.body).toEqual({ error: { code: expect.any(String), message: expect.any(String) } })
+      expect(await eventsOf(host.api, id)).toHaveLength(before)
+      return response.body.error.code
+    },
+    async taken(id, notification, sending) {
+      const response = await send(host, id, notification, sending).expect(204)
+      checkAnswer('post', `/webhooks/xsolla/${id}`, 204, undefined)
+      expect(response.text).toBe('')
+    },
+    keysOf: async (id) => (await eventsOf(host.api, id)).map((event) => event.id),
+  }
 }

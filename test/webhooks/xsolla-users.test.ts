@@ -5,13 +5,13 @@ import { checkAnswer } from '../support/openapi-check.ts'
 import { firstRun, runNow } from '../support/stripe-host.ts'
 import { GLOBEX } from '../support/test-host.ts'
 import { eventsOf } from './support.ts'
+import { SPEC } from './xsolla-plugin.ts'
 import {
   connect,
   createXsollaFlow,
   KEY,
   payment,
   send,
-  SPEC,
   startXsollaHost,
   userValidation,
   type XsollaHost,
