@@ -1,26 +1,36 @@
 import type { Config } from './config.ts'
 import type { SpecRegistry } from './flow/spec-registry.ts'
 import type { SourcePlugin } from './plugins/plugin.ts'
-import { createRestHttp } from './plugins/rest/http.ts'
+import { createRestHttp, type RestHttp } from './plugins/rest/http.ts'
 import { createRestPlugin } from './plugins/rest/plugin.ts'
+import { withXsollaWebhooks } from './plugins/xsolla/plugin.ts'
 
-/** Sources that a built-in specification describes whole, by its name, and the setting that says where they are. */
-const BASES: Readonly<Record<string, (config: Config) => string | undefined>> = {
-  xsolla: ({ xsollaApiBase }) => xsollaApiBase,
+interface BuiltIn {
+  /** The setting that says where the source is. */
+  readonly apiBase: (config: Config) => string | undefined
+  /** Adds what a specification cannot express; `http` reaches what custom specs may reach. */
+  readonly extend: (plugin: SourcePlugin, options: { readonly http: RestHttp }) => SourcePlugin
+}
+
+/** Sources whose lists a built-in specification describes whole, by its name. */
+const BUILT_INS: Readonly<Record<string, BuiltIn>> = {
+  xsolla: { apiBase: ({ xsollaApiBase }) => xsollaApiBase, extend: withXsollaWebhooks },
 }
 
 /**
- * The plugins that come with the host and are nothing but a specification. Each may reach public addresses and the host
- * that its own setting names, no other.
+ * The plugins that come with the host as a specification. Each may read from public addresses and the host that its own
+ * setting names, no other.
  *
  * @param now - milliseconds since the epoch
  */
 export function builtInPlugins(config: Config, specs: SpecRegistry, now: () => number): readonly SourcePlugin[] {
   return specs.connectionSpecs().flatMap((document) => {
-    if (!Object.hasOwn(BASES, document.name)) return []
-    const apiBase = BASES[document.name]?.(config)
+    const builtIn = Object.hasOwn(BUILT_INS, document.name) ? BUILT_INS[document.name] : undefined
+    if (builtIn === undefined) return []
+    const apiBase = builtIn.apiBase(config)
     const allowedHosts = apiBase === undefined ? [] : [allowedHost(apiBase)]
-    return [createRestPlugin(document, { http: createRestHttp({ allowedHosts }), now, apiBase })]
+    const plugin = createRestPlugin(document, { http: createRestHttp({ allowedHosts }), now, apiBase })
+    return [builtIn.extend(plugin, { http: createRestHttp({ allowedHosts: config.restAllowedHosts }) })]
   })
 }
 

@@ -108,13 +108,15 @@ describe('a connection to Xsolla', () => {
 })
 
 describe('exploring Xsolla', () => {
-  test('lists two resources and shows what a subscription looks like', async () => {
+  test('lists its resources and shows what a subscription looks like', async () => {
     await start({ subscriptions: 20 })
     const baseId = await create(host.api, 'connections', userConnectionBody(host.sandbox.issueToken()))
     const root = await host.api.get(`${FLOW_SERVICE}/connections/${baseId}/explore?objectType=root`).expect(200)
     expect(root.body.map(({ path }: { path: string }) => path)).toEqual([
       'user_subscriptions',
       'merchant_subscriptions',
+      'users',
+      'notifications',
     ])
     const { body } = await explore(baseId, USER_PARAMS).expect(200)
     expect(body.schema.properties.data.properties).toMatchObject({

@@ -1,7 +1,8 @@
 import type { Logger } from '../../logger.ts'
 import type { FlowContext } from '../context.ts'
 import { Patience } from './patience.ts'
-import type { RunEngineOptions, StopSignals } from './run-engine.ts'
+import type { StopSignals } from '../job-loop.ts'
+import type { RunEngineOptions } from './run-engine.ts'
 
 export interface JobPatienceOptions {
   readonly context: Pick<FlowContext, 'clock'>

@@ -1,5 +1,6 @@
-import type { FlowProgress, RunState, StoredEntity, StoreScope } from '../../store/store.ts'
+import type { FlowProgress, StoredEntity, StoreScope } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
+import { JobLoop } from '../job-loop.ts'
 import { nextDue, parseSchedule } from '../schedule.ts'
 import type { Flow } from '../types.ts'
 import { insertRun } from './insert-run.ts'
@@ -30,60 +31,20 @@ export interface RunDispatcher {
 
 const DUE_FLOWS_PER_TICK = 100
 
-interface Job {
-  readonly gentle: AbortController
-  readonly immediate: AbortController
-  readonly done: Promise<void>
-}
-
 export function createRunDispatcher(
   context: FlowContext,
   engine: RunEngine,
   { concurrency = 32, intervalMs = 500, makeRuns = async () => {} }: RunDispatcherOptions = {},
 ): RunDispatcher {
   const { store, clock, logger } = context
-  const jobs = new Map<number, Job>()
-  const stopping = new AbortController()
-  let waking = new AbortController()
-  let loop: Promise<void> | null = null
+  const jobs = new JobLoop({ clock, logger, what: 'runs', intervalMs, concurrency, look: tick })
 
   return {
-    start() {
-      loop ??= work()
-    },
-    wake() {
-      waking.abort()
-    },
+    start: () => jobs.start(),
+    wake: () => jobs.wake(),
     tick,
-    cancel(flowNo) {
-      jobs.get(flowNo)?.immediate.abort()
-    },
-    async stop(graceMs) {
-      stopping.abort()
-      waking.abort()
-      await loop
-      const running = [...jobs.values()]
-      for (const job of running) job.gentle.abort()
-      const allDone = Promise.all(running.map((job) => job.done))
-      const grace = new AbortController()
-      await Promise.race([allDone, clock.sleep(graceMs, grace.signal)])
-      grace.abort()
-      for (const job of running) job.immediate.abort()
-      await allDone
-    },
-  }
-
-  async function work(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await tick()
-      } catch (error) {
-        logger.error({ err: error }, 'looking for runs failed')
-      }
-      if (stopping.signal.aborted) return
-      await clock.sleep(intervalMs, waking.signal)
-      waking = new AbortController()
-    }
+    cancel: (flowNo) => jobs.cancel(flowNo),
+    stop: (graceMs) => jobs.stop(graceMs),
   }
 
   async function tick(): Promise<void> {
@@ -92,9 +53,11 @@ export function createRunDispatcher(
     }
     // What fails there must not keep the runs that are there already.
     await makeRuns().catch((error: unknown) => logger.error({ err: error }, 'making runs failed'))
-    const free = concurrency - jobs.size
-    if (free <= 0) return
-    for (const state of await store.runs.runnable(clock.now(), [...jobs.keys()], free)) startJob(state)
+    const { busy, free } = jobs
+    if (free === 0) return
+    for (const state of await store.runs.runnable(clock.now(), busy, free)) {
+      jobs.begin(state.flowNo, { runNo: state.runNo }, (stop) => engine.execute(state, stop))
+    }
   }
 
   /** Makes the run that is due and moves the flow to the next point of its grid: a late run covers the whole gap. */
@@ -108,22 +71,6 @@ export function createRunDispatcher(
     const schedule = parseSchedule(flow.document.scheduleParams)
     await insertRun(scope, context, { flow, params: {}, notBefore: now, by: ownerOf(flow) })
     await scope.progress.save({ ...progress, nextDueAt: nextDue(schedule, now) })
-  }
-
-  function startJob(state: RunState): void {
-    const gentle = new AbortController()
-    const immediate = new AbortController()
-    const done = engine
-      .execute(state, { gentle: gentle.signal, immediate: immediate.signal })
-      .catch(async (error: unknown) => {
-        logger.error({ err: error, runNo: state.runNo }, 'a run cannot be worked on, it is taken up again')
-        await clock.sleep(intervalMs, stopping.signal)
-      })
-      .finally(() => {
-        jobs.delete(state.flowNo)
-        waking.abort()
-      })
-    jobs.set(state.flowNo, { gentle, immediate, done })
   }
 }
 

@@ -1,5 +1,6 @@
 import type { RunState, StoredEntity } from '../../store/store.ts'
 import type { FlowContext } from '../context.ts'
+import type { StopSignals } from '../job-loop.ts'
 import type { Audit } from './audit-document.ts'
 import { AuditExecution } from './audit-execution.ts'
 import { RunExecution } from './run-execution.ts'
@@ -30,14 +31,6 @@ export interface RunObserver {
   rateLimited(resourcePath: string, reason: string): void
   /** @param seconds - since the run's first start, pauses included; null when it never started */
   runEnded(resourcePath: string, status: 'success' | 'failed', seconds: number | null): void
-}
-
-/** Two ways to stop a run in the middle: gently after the page in hand, or at once. Either way it goes on later. */
-export interface StopSignals {
-  /** Take no further page. */
-  readonly gentle: AbortSignal
-  /** Leave the page in hand too. */
-  readonly immediate: AbortSignal
 }
 
 export interface RunEngine {

@@ -11,7 +11,7 @@ import {
 } from '../../plugins/subscription-setup.ts'
 import type { SetupState, StoredSubscriptionSetup } from '../../store/subscription-setups.ts'
 import type { FlowContext } from '../context.ts'
-import type { StopSignals } from '../engine/run-engine.ts'
+import type { StopSignals } from '../job-loop.ts'
 import { openSetupSource } from './open-setup-source.ts'
 import { readPauseMs, retryPauseMs } from './setup-pace.ts'
 import {

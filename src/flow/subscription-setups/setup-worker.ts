@@ -1,6 +1,6 @@
 import type { StoredSubscriptionSetup } from '../../store/subscription-setups.ts'
 import type { FlowContext } from '../context.ts'
-import type { StopSignals } from '../engine/run-engine.ts'
+import { JobLoop, type StopSignals } from '../job-loop.ts'
 import { SetupExecution } from './setup-execution.ts'
 
 export interface SetupWorkerOptions {
@@ -39,105 +39,54 @@ export interface SetupWorker {
   stop(graceMs: number): Promise<void>
 }
 
-interface Job {
-  readonly gentle: AbortController
-  readonly immediate: AbortController
-  readonly done: Promise<void>
-}
-
 export function createSetupWorker(
   context: FlowContext,
   { concurrency = 32, intervalMs = 500, random = Math.random }: SetupWorkerOptions = {},
 ): SetupWorker {
   const { store, clock, logger } = context
-  const jobs = new Map<number, Job>()
+  const jobs = new JobLoop({ clock, logger, what: 'subscription set-ups', intervalMs, concurrency, look })
   /** Set-ups of which there was news while they were in hand. */
   const noticed = new Set<number>()
   const watchers = new Map<number, Set<() => void>>()
-  const stopping = new AbortController()
-  let waking = new AbortController()
-  let loop: Promise<void> | null = null
+  let isStopping = false
 
   return {
-    start() {
-      loop ??= work()
-    },
-    wake,
+    start: () => jobs.start(),
+    wake: () => jobs.wake(),
     async notice({ connectionId, objectId }) {
       for (const no of await store.setups.byObject(connectionId, objectId)) await hasten(no)
     },
     hasten,
     untilSettled,
     async stop(graceMs) {
-      stopping.abort()
-      wake()
+      isStopping = true
       for (const no of [...watchers.keys()]) tell(no)
-      await loop
-      await endJobs(graceMs)
+      await jobs.stop(graceMs)
     },
   }
 
-  function wake(): void {
-    waking.abort()
-  }
-
   async function hasten(no: number): Promise<void> {
-    if (jobs.has(no)) noticed.add(no)
+    if (jobs.isBusy(no)) noticed.add(no)
     await store.setups.hasten(no, clock.now())
-    wake()
+    jobs.wake()
   }
 
-  async function work(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await tick()
-      } catch (error) {
-        logger.error({ err: error }, 'looking for subscription set-ups failed')
-      }
-      if (stopping.signal.aborted) return
-      await clock.sleep(intervalMs, waking.signal)
-      waking = new AbortController()
+  async function look(): Promise<void> {
+    const { busy, free } = jobs
+    if (free === 0) return
+    for (const stored of await store.setups.due(clock.now(), busy, free)) {
+      jobs.begin(stored.no, { setupId: stored.id }, (stop) => execute(stored, stop))
     }
   }
 
-  async function tick(): Promise<void> {
-    const free = concurrency - jobs.size
-    if (free <= 0) return
-    for (const stored of await store.setups.due(clock.now(), [...jobs.keys()], free)) startJob(stored)
-  }
-
-  function startJob(stored: StoredSubscriptionSetup): void {
+  async function execute(stored: StoredSubscriptionSetup, stop: StopSignals): Promise<void> {
     const { no } = stored
-    const gentle = new AbortController()
-    const immediate = new AbortController()
-    const stop: StopSignals = { gentle: gentle.signal, immediate: immediate.signal }
-    const done = new SetupExecution({ context, stored, stop, random, onSaved: () => tell(no) })
-      .execute()
-      .then(() => (noticed.has(no) ? store.setups.hasten(no, clock.now()) : undefined))
-      .catch(async (error: unknown) => {
-        logger.error(
-          { err: error, setupId: stored.id },
-          'a subscription set-up cannot be worked on, it is taken up again',
-        )
-        await clock.sleep(intervalMs, stopping.signal)
-      })
-      .finally(() => {
-        noticed.delete(no)
-        jobs.delete(no)
-        wake()
-      })
-    jobs.set(no, { gentle, immediate, done })
-  }
-
-  async function endJobs(graceMs: number): Promise<void> {
-    const running = [...jobs.values()]
-    for (const job of running) job.gentle.abort()
-    const allDone = Promise.all(running.map((job) => job.done))
-    const grace = new AbortController()
-    await Promise.race([allDone, clock.sleep(graceMs, grace.signal)])
-    grace.abort()
-    for (const job of running) job.immediate.abort()
-    await allDone
+    try {
+      await new SetupExecution({ context, stored, stop, random, onSaved: () => tell(no) }).execute()
+      if (noticed.has(no)) await store.setups.hasten(no, clock.now())
+    } finally {
+      noticed.delete(no)
+    }
   }
 
   async function untilSettled(no: number, ms: number): Promise<StoredSubscriptionSetup | null> {
@@ -148,7 +97,7 @@ export function createSetupWorker(
         // Watched before it is read, so that no change falls in between.
         const changed = watch(no)
         const setup = await store.setups.getByNo(no)
-        const isSettled = setup === null || setup.state !== 'processing' || stopping.signal.aborted
+        const isSettled = setup === null || setup.state !== 'processing' || isStopping
         const isOver = isSettled || (await Promise.race([over, changed.next.then(() => false)]))
         changed.leave()
         if (isSettled) return setup

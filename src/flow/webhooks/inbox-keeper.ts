@@ -1,3 +1,4 @@
+import { FlowServiceError } from '../../errors.ts'
 import type { FlowContext } from '../context.ts'
 import { notifiedConnection, type NotifiedConnection } from './connection-flows.ts'
 import { sweep } from './sweep.ts'
@@ -85,7 +86,8 @@ export function createInboxKeeper(
       await store.settings.set(setting, String(startedAt))
       if (added > 0) logger.info({ connectionId: base.id, found, added }, 'undelivered notifications fetched')
     } catch (error) {
-      if (signal.aborted) return
+      const isUntold = error instanceof FlowServiceError && error.code === '1402-400'
+      if (signal.aborted || isUntold) return
       logger.warn({ err: error, connectionId: base.id }, 'undelivered notifications cannot be fetched')
     }
   }

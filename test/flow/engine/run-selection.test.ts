@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { insertRun } from '../../../src/flow/engine/insert-run.ts'
-import { createRunEngine, type RunEngine, type StopSignals } from '../../../src/flow/engine/run-engine.ts'
+import { createRunEngine, type RunEngine } from '../../../src/flow/engine/run-engine.ts'
+import type { StopSignals } from '../../../src/flow/job-loop.ts'
 import type { Flow, Run } from '../../../src/flow/types.ts'
 import { RetriableSourceError } from '../../../src/plugins/plugin.ts'
 import type { StoredEntity } from '../../../src/store/store.ts'
