@@ -93,8 +93,10 @@ describe('the Xsolla connection spec', () => {
       'https://api.xsolla.com/merchant/v2',
       'https://api.xsolla.com/merchant/v2',
     ])
-    expect(auth.secretNames).toEqual(expect.arrayContaining(['accessToken', 'password']))
-    expect(auth.names).toEqual(['accessToken', 'username', 'password'])
+    expect(auth.secretNames).toEqual(expect.arrayContaining(['accessToken', 'password', 'webhookSecret']))
+    expect(new Set(auth.names)).toEqual(
+      new Set(['accessToken', 'username', 'password', 'webhookSecret', 'userValidationUrl']),
+    )
   })
 })
 

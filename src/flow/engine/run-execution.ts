@@ -91,7 +91,9 @@ export class RunExecution {
       const { params } = parts.run.document
       const window = windowOf({ params, schedule: parts.schedule, position, now })
       const sourceName = parts.plugin.connectionSpec.name
-      if (stored === null) await scope.webhooks.beginHere(parts.flow.no)
+      // What notifications carry themselves stands in no list, so the flow takes all that are kept.
+      const isListed = parts.plugin.webhooks?.recordsOf === undefined
+      if (stored === null && isListed) await scope.webhooks.beginHere(parts.flow.no)
       const started = stored === null ? newCheckpoint({ sourceName, now, window }) : parseCheckpoint(stored)
       return { saved: await this.#writer.saveStart(scope, started), result: started }
     })
