@@ -12,11 +12,11 @@ import { PAGE_SIZE, type LiveRange } from './live-range.ts'
 /** An account whose list ends within so many pages is never cut. */
 const PAGES_BEFORE_FIRST_CUT = 3
 /** A part of fewer estimated pages is not cut any more. */
-const SMALLEST_PAGES = 6
+const SMALLEST_PAGES = 8
 /** While the oldest object is still looked for, most of the list is not known yet and smaller parts would be too small. */
 const SMALLEST_PAGES_BEFORE = 24
 /** So much of the requests may go to pages that are not full. */
-const WASTE = 0.06
+const WASTE = 0.05
 /** Pages that may be wasted however few there are. */
 const FREE_WASTE = 0.5
 /** So few ranges of a long list may always be cut: a reader alone in a dense time would take for ever. */
@@ -24,6 +24,8 @@ const FEW_RANGES = 4
 const LONG_LIST_PAGES = 20
 /** What is estimated beyond so many times the pages read counts for nothing: a single burst misleads. */
 const BELIEVED_PAGES = 24
+/** Nor beyond so many: that is enough to keep as many readers busy as any budget allows. */
+const MOST_BELIEVED = 200
 /** Each look for the oldest object goes so many times deeper than what is known. */
 const DEEPER = 6
 /** So many looks for the oldest object go on at once. */
@@ -79,7 +81,7 @@ function halvingCut({ ranges, pagesRead, rowsRead, seen }: CutState): Cut | null
       isDivisible && created.from !== null && (pages > 0 || (seen !== null && created.from >= seen.oldest)),
   )
   const left = parts.reduce((pages, range) => pages + range.pagesLeft, 0)
-  const known = pagesRead + Math.min(left, BELIEVED_PAGES * pagesRead)
+  const known = pagesRead + Math.min(left, BELIEVED_PAGES * pagesRead, MOST_BELIEVED)
   // On average the last page of a range is half full.
   const waste = pagesRead - rowsRead / PAGE_SIZE + (ranges.length + 1) / 2
   const isAlone = ranges.length < FEW_RANGES && pagesRead >= LONG_LIST_PAGES
