@@ -7,6 +7,7 @@ import { createStripePlugin } from '../../src/plugins/stripe/plugin.ts'
 import { FLOW_SERVICE } from '../support/flow-host.ts'
 import { pause, UNHURRIED } from '../support/stripe-host.ts'
 import { startTestHost } from '../support/test-host.ts'
+import { deliver, eventAbout, setSecret } from '../webhooks/support.ts'
 import { startSetupHost, type SetupAnswer, type SetupHost } from './support.ts'
 
 let host: SetupHost
@@ -32,6 +33,19 @@ test('a notice of one of its objects makes a set-up be read at once, however lon
   await host.host.subscriptionSetups.notice({ connectionId: host.connectionId, objectId: 'seti_unknown' })
   expect(await far()).toBeGreaterThan(60_000)
   await host.host.subscriptionSetups.notice({ connectionId: host.connectionId, objectId: String(begun.setupIntentId) })
+  while ((await store.setups.getByNo(no))?.state !== 'active') await pause()
+})
+
+test('a signed event about one of its objects is such a notice', async () => {
+  await setSecret(host.api, host.connectionId)
+  const begun = await host.begin()
+  const { store, clock } = host.host.context
+  const [no = 0] = await store.setups.byObject(host.connectionId, String(begun.setupIntentId))
+  host.pass(3600)
+  while (((await store.setups.getByNo(no))?.dueAt ?? 0) < clock.now() + 60_000) await pause()
+  approve(begun.setupIntentId)
+  const event = eventAbout(host.sandbox, String(begun.setupIntentId), 'setup_intent.succeeded')
+  await deliver(host, host.connectionId, event, { signedAt: Math.floor(clock.now() / 1000) }).expect(200)
   while ((await store.setups.getByNo(no))?.state !== 'active') await pause()
 })
 
