@@ -31,7 +31,7 @@ export async function followRun(transcript: Transcript, flowId: string, what: st
   })
   bar.start(total, 0)
   try {
-    await untilEnded(transcript, runId, (count) => bar.update(count))
+    await untilEnded(transcript, runId, (count) => bar.update(Math.min(count, total)))
   } finally {
     bar.stop()
   }
