@@ -96,7 +96,7 @@ async function explore({ call }: Transcript, baseId: string): Promise<void> {
     path: `${FLOW}/connections/${baseId}/explore?objectType=root`,
     show: (answer) => (answer as { path: string }[]).map((entry) => entry.path),
   })
-  expectEqual('The number of resource paths', listed.length, 2)
+  expectEqual('The number of resource paths', listed.length, 4)
   const params = { resourcePath: 'user_subscriptions', projectId: PROJECT_ID }
   const sourceParams = Buffer.from(JSON.stringify(params)).toString('base64url')
   const explored = await call<{ data: unknown[] }>({
