@@ -12,5 +12,5 @@ export default {
   },
   testTimeout: 20000,
   // Most suites wait for processes and pauses rather than for a processor.
-  maxWorkers: '150%',
+  maxWorkers: '100%',
 }
