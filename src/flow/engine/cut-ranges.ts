@@ -12,7 +12,7 @@ import { PAGE_SIZE, type LiveRange } from './live-range.ts'
 /** An account whose list ends within so many pages is never cut. */
 const PAGES_BEFORE_FIRST_CUT = 3
 /** A part of fewer estimated pages is not cut any more. */
-const SMALLEST_PAGES = 8
+const SMALLEST_PAGES = 6
 /** While the oldest object is still looked for, most of the list is not known yet and smaller parts would be too small. */
 const SMALLEST_PAGES_BEFORE = 24
 /** So much of the requests may go to pages that are not full. */
