@@ -168,7 +168,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       runsInProgress: () => board.size,
     })
     const listener = createListener(config, STOP_GRACE_MS)
-    const search = createSearch(context)
+    const search = createSearch(context, { isBusy: () => board.size > 0 })
     const parts: HostParts = {
       config,
       context,

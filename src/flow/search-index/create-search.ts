@@ -1,5 +1,5 @@
 import type { FlowContext } from '../context.ts'
-import { IndexLoop } from './index-loop.ts'
+import { IndexLoop, type IndexLoopOptions } from './index-loop.ts'
 import { createRecordSearch, type RecordSearch } from './record-search.ts'
 import { SearchIndexer } from './search-indexer.ts'
 
@@ -12,11 +12,14 @@ export interface Search {
   stop(): Promise<void>
 }
 
-export function createSearch({ store, clock, logger, plugins }: FlowContext): Search {
+export function createSearch(
+  { store, clock, logger, plugins }: FlowContext,
+  { isBusy }: Pick<IndexLoopOptions, 'isBusy'>,
+): Search {
   // Asked anew each time: plugins come and go with custom specs.
   const specIds = () => [...plugins.values()].flatMap((plugin) => (plugin.isSearchable ? plugin.connectionSpec.id : []))
   const indexer = new SearchIndexer({ store, specIds })
-  const loop = new IndexLoop({ indexer, clock, logger })
+  const loop = new IndexLoop({ indexer, clock, logger, isBusy })
   return {
     records: createRecordSearch({ store, logger, indexer, specIds }),
     start: () => loop.start(),

@@ -6,6 +6,8 @@ export interface IndexLoopOptions {
   readonly indexer: SearchIndexer
   readonly clock: Clock
   readonly logger: Logger
+  /** Whether runs are going on: then most of the time is theirs. */
+  readonly isBusy: () => boolean
 }
 
 /** How often to look for new deliveries, ms. */
@@ -14,11 +16,15 @@ const INTERVAL_MS = 1_000
 /** While more deliveries than these come in a second, runs need the process for themselves. */
 const BUSY_RATE = 5_000
 
+/** Beside runs the loop rests so many times as long as it has worked. */
+const REST = 3
+
 /** Keeps the search index up with the runs, in the pauses that they leave. */
 export class IndexLoop {
   readonly #indexer: SearchIndexer
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #isBusy: () => boolean
   readonly #stopping = new AbortController()
   #loop: Promise<void> | null = null
   /** What was pending at the last look, and when that was, ms. */
@@ -26,7 +32,8 @@ export class IndexLoop {
   /** Deliveries put into the index since then. */
   #indexed = 0
 
-  constructor({ indexer, clock, logger }: IndexLoopOptions) {
+  constructor({ indexer, clock, logger, isBusy }: IndexLoopOptions) {
+    this.#isBusy = isBusy
     this.#indexer = indexer
     this.#clock = clock
     this.#logger = logger
@@ -70,9 +77,11 @@ export class IndexLoop {
   async #indexForAWhile(): Promise<boolean> {
     const end = this.#clock.now() + INTERVAL_MS
     while (!this.#stopping.signal.aborted && this.#clock.now() < end) {
+      const begunAt = performance.now()
       const indexed = await this.#indexer.indexSome()
       if (indexed === 0) return false
       this.#indexed += indexed
+      if (this.#isBusy()) await this.#clock.sleep((performance.now() - begunAt) * REST, this.#stopping.signal)
     }
     return true
   }

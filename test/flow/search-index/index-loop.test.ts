@@ -44,7 +44,7 @@ function page(from: number, count: number) {
 
 describe('the loop that keeps the search index up', () => {
   test('indexes what runs deliver, without any search', async () => {
-    const loop = new IndexLoop({ indexer: openIndex(store).indexer, clock, logger: silentLogger })
+    const loop = new IndexLoop({ indexer: openIndex(store).indexer, clock, logger: silentLogger, isBusy: () => false })
     loop.start()
     await deliver(store, 1, page(0, 20))
     await round()
@@ -55,7 +55,7 @@ describe('the loop that keeps the search index up', () => {
 
   test('waits while runs write hard, and goes on when they leave time', async () => {
     const { indexer } = openIndex(store, { ...SMALL, slice: 1000, segmentTo: 10_000, terms: 10_000 })
-    const loop = new IndexLoop({ indexer, clock, logger: silentLogger })
+    const loop = new IndexLoop({ indexer, clock, logger: silentLogger, isBusy: () => false })
     loop.start()
     await round()
     await deliver(store, 1, page(0, 6000), { status: 'inProgress' })
@@ -67,9 +67,19 @@ describe('the loop that keeps the search index up', () => {
     await loop.stop()
   })
 
+  test('rests after every step while runs are going on', async () => {
+    const loop = new IndexLoop({ indexer: openIndex(store).indexer, clock, logger: silentLogger, isBusy: () => true })
+    await deliver(store, 1, page(0, 200))
+    loop.start()
+    let rounds = 0
+    for (; !(await isIndexed()); rounds++) await round()
+    expect(rounds).toBeGreaterThan(2)
+    await loop.stop()
+  })
+
   test('leaves what a run delivers little by little until there is a segment of it, or the run is over', async () => {
     const { indexer, search } = openIndex(store)
-    const loop = new IndexLoop({ indexer, clock, logger: silentLogger })
+    const loop = new IndexLoop({ indexer, clock, logger: silentLogger, isBusy: () => false })
     loop.start()
     await round()
     const pending = async () => {
@@ -100,7 +110,7 @@ describe('the loop that keeps the search index up', () => {
       return store.searchIndex.publish(request)
     }
     const { indexer } = openIndex({ ...store, searchIndex: { ...store.searchIndex, publish } })
-    const loop = new IndexLoop({ indexer, clock, logger: silentLogger })
+    const loop = new IndexLoop({ indexer, clock, logger: silentLogger, isBusy: () => false })
     await deliver(store, 1, page(0, 20))
     loop.start()
     for (let rounds = 0; rounds < 4; rounds++) await round()
@@ -110,7 +120,7 @@ describe('the loop that keeps the search index up', () => {
   })
 
   test('looks no more at a run that has ended well', async () => {
-    const loop = new IndexLoop({ indexer: openIndex(store).indexer, clock, logger: silentLogger })
+    const loop = new IndexLoop({ indexer: openIndex(store).indexer, clock, logger: silentLogger, isBusy: () => false })
     await deliver(store, 1, page(0, 3))
     loop.start()
     await round()
