@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
@@ -11,6 +13,6 @@ export default {
     ],
   },
   testTimeout: 20000,
-  // Most suites wait for processes and pauses rather than for a processor.
-  maxWorkers: '100%',
+  // Many suites wait for processes and pauses rather than for a processor.
+  maxWorkers: availableParallelism() + 1,
 }
