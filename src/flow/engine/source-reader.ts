@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../json.ts'
 import { mapSideBySide } from '../../map-side-by-side.ts'
+import { orAborted } from '../../or-aborted.ts'
 import {
   FatalSourceError,
   RetriableSourceError,
@@ -112,25 +113,11 @@ export class SourceReader {
         if (error instanceof FatalSourceError && error.reason === 'credential') this.#refused.abort(error)
         if (!(error instanceof RetriableSourceError || error instanceof DeadlineError)) throw error
         const retryAfterMs = error instanceof RetriableSourceError ? error.retryAfterMs : undefined
-        await this.#unlessRefused(patience.pause(tries, error, retryAfterMs))
+        await orAborted(patience.pause(tries, error, retryAfterMs), this.#refused.signal)
       } finally {
         asked.abandon()
         sent?.abandon()
       }
-    }
-  }
-
-  async #unlessRefused(pause: Promise<void>): Promise<void> {
-    const { signal } = this.#refused
-    let onRefused = () => {}
-    const refused = new Promise<never>((_, reject) => {
-      onRefused = () => reject(signal.reason)
-      signal.addEventListener('abort', onRefused, { once: true })
-    })
-    try {
-      await Promise.race([pause, refused])
-    } finally {
-      signal.removeEventListener('abort', onRefused)
     }
   }
 

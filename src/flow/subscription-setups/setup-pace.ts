@@ -1,5 +1,6 @@
+import { backoffMs } from '../engine/backoff.ts'
+
 const LONGEST_PAUSE_MS = 600_000
-const FIRST_RETRY_MS = 500
 const FIRST_READ_MS = 1_000
 const PART_OF_WAIT = 10
 
@@ -10,8 +11,7 @@ const PART_OF_WAIT = 10
  * @param random - from 0 to 1
  */
 export function retryPauseMs(tries: number, random: number, retryAfterMs = 0): number {
-  const ceiling = Math.min(LONGEST_PAUSE_MS, FIRST_RETRY_MS * 2 ** (tries - 1))
-  return Math.max(retryAfterMs, Math.round(ceiling * (0.5 + random / 2)))
+  return Math.max(retryAfterMs, Math.round(backoffMs(tries, random, 0, LONGEST_PAUSE_MS)))
 }
 
 /** The pause before what is waited for is read again, ms: a tenth of the time that has been waited, 1 s to 10 min. */

@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import Stripe from 'stripe'
 import { isJsonObject, type JsonObject } from '../../json.ts'
+import { orAborted } from '../../or-aborted.ts'
 import { RetriableSourceError, type SourceObserver } from '../plugin.ts'
 import type { AccountBudget } from './budget.ts'
 import { BudgetedHttpClient, operationOf } from './budgeted-http-client.ts'
@@ -116,6 +117,7 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     send: () => Promise<unknown>,
   ): Promise<unknown> => {
     signal.throwIfAborted()
+    // The SDK takes no signal; a request that is under way is left to its own timeout.
     return orAborted(budgeted.withSignal(signal, send, onSent), signal)
   }
   const get = (path: string, signal: AbortSignal, onSent: (() => void) | undefined) =>
@@ -200,19 +202,4 @@ function parseEnvelope(answer: unknown, path: string): StripeList {
 
 function isStripeObject(value: unknown): value is StripeObject {
   return isJsonObject(value) && typeof value.id === 'string' && value.id !== ''
-}
-
-/** The SDK takes no signal; a request that is under way is left to its own timeout. */
-async function orAborted<T>(request: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([request, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    request.catch(() => {})
-  }
 }
