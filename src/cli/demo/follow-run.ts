@@ -39,7 +39,7 @@ export async function followRun(transcript: Transcript, flowId: string, what: st
 }
 
 /** Waits until a run has succeeded, telling how many records it has read so far. */
-export async function untilEnded(
+async function untilEnded(
   transcript: Transcript,
   runId: string,
   onCount: (count: number) => void = () => {},
@@ -56,4 +56,25 @@ export async function untilEnded(
     }
   }
   throw new DemoError(`The run has not ended within ${LONGEST_RUN_MS / 1000} s.`)
+}
+
+/** Runs a flow once more and shows what the run delivered. */
+export async function runAgain(
+  transcript: Transcript,
+  flowId: string,
+): Promise<{ readonly run: DemoRun; readonly ids: readonly string[] }> {
+  const { call } = transcript
+  const { id } = await call<Created>({
+    method: 'POST',
+    path: `${FLOW}/runs`,
+    body: { flowId },
+    show: (answer) => (answer as { items: unknown }).items,
+  })
+  const run = await untilEnded(transcript, id)
+  const { items } = await call<Items<Created>>({
+    method: 'GET',
+    path: `${FLOW}/runs/${id}/records`,
+    show: (answer) => (answer as Items<Created>).items.map((item) => item.id),
+  })
+  return { run, ids: items.map((item) => item.id) }
 }

@@ -1,5 +1,5 @@
 import type { DemoScenario, DemoStage } from './scenario.ts'
-import { followRun, untilEnded, type DemoRun } from './follow-run.ts'
+import { followRun, runAgain, type DemoRun } from './follow-run.ts'
 import {
   CATALOG,
   createFlow,
@@ -73,20 +73,9 @@ async function walk({ transcript, stripe, accessToken, chargeCount }: DemoStage)
   heading('7. Somebody pays; run it again: the new charge is delivered, nothing twice')
   const newId = stripe.apply({ type: 'create', resource: 'charges' })[0]?.id
   say(`\nThe sandbox has a new charge, ${newId}.`)
-  const again = await call<Created>({
-    method: 'POST',
-    path: `${FLOW}/runs`,
-    body: { flowId },
-    show: (answer) => (answer as { items: unknown }).items,
-  })
-  const second = await untilEnded(transcript, again.id)
+  const { run: second, ids: delivered } = await runAgain(transcript, flowId)
   expectEqual('The records that the second run delivered', second.metrics.recordSummary.outputRecordCount, 1)
-  const delivered = await call<Items<Created>>({
-    method: 'GET',
-    path: `${FLOW}/runs/${second.id}/records`,
-    show: (answer) => (answer as Items<Created>).items.map((item) => item.id),
-  })
-  expectEqual('The charge that it delivered', delivered.items[0]?.id, newId)
+  expectEqual('The charge that it delivered', delivered[0], newId)
 }
 
 /** Reads all pages of a dataset. @returns the ids, in order */

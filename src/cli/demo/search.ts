@@ -1,5 +1,5 @@
 import type { DemoScenario, DemoStage } from './scenario.ts'
-import { followRun, untilEnded, type DemoRun } from './follow-run.ts'
+import { followRun, runAgain, type DemoRun } from './follow-run.ts'
 import {
   CATALOG,
   createFlow,
@@ -102,21 +102,9 @@ async function showRun({ call }: Transcript, runId: string, hits: number): Promi
 }
 
 async function expectDelivered(transcript: Transcript, flowId: string, id: string | undefined): Promise<void> {
-  const { call } = transcript
-  const again = await call<Created>({
-    method: 'POST',
-    path: `${FLOW}/runs`,
-    body: { flowId },
-    show: (answer) => (answer as { items: unknown }).items,
-  })
-  await untilEnded(transcript, again.id)
-  const { items } = await call<Items<Created>>({
-    method: 'GET',
-    path: `${FLOW}/runs/${again.id}/records`,
-    show: (answer) => (answer as Items<Created>).items.map((item) => item.id),
-  })
-  expectEqual('The records that the second run delivered', items.length, 1)
-  expectEqual('The subscription that it delivered', items[0]?.id, id)
+  const { ids } = await runAgain(transcript, flowId)
+  expectEqual('The records that the second run delivered', ids.length, 1)
+  expectEqual('The subscription that it delivered', ids[0], id)
 }
 
 /** Asks for each convention, and for both; every answer is compared with what all pages of the dataset hold. */

@@ -1,5 +1,5 @@
 import { createXsollaSandbox, type XsollaSandbox } from '../../sandbox/index.ts'
-import { followRun, untilEnded, type DemoRun } from './follow-run.ts'
+import { followRun, runAgain, type DemoRun } from './follow-run.ts'
 import { readDataSet } from './records.ts'
 import type { DemoScenario, DemoStage } from './scenario.ts'
 import { createFlow, createSourceConnection, createTarget, FLOW, type Created, type Items } from './steps.ts'
@@ -70,7 +70,7 @@ async function walk({ transcript }: DemoStage, xsolla: XsollaSandbox): Promise<v
   heading('6. The price of one changes and another one begins: the next run delivers these two')
   const changed = xsolla.apply({ type: 'set-amount', at: 20, amount: '9.9900' })
   const added = xsolla.apply({ type: 'insert' })
-  await runAgain(
+  await expectDelivered(
     transcript,
     flowId,
     [...changed, ...added].map(({ id }) => String(id)),
@@ -133,20 +133,7 @@ async function checkDataSet(
   return ids
 }
 
-async function runAgain(transcript: Transcript, flowId: string, expected: readonly string[]): Promise<void> {
-  const { call } = transcript
-  const again = await call<Created>({
-    method: 'POST',
-    path: `${FLOW}/runs`,
-    body: { flowId },
-    show: (answer) => (answer as { items: unknown }).items,
-  })
-  const run = await untilEnded(transcript, again.id)
-  const delivered = await call<Items<Created>>({
-    method: 'GET',
-    path: `${FLOW}/runs/${run.id}/records`,
-    show: (answer) => (answer as Items<Created>).items.map((item) => item.id),
-  })
-  const ids = delivered.items.map(({ id }) => id)
+async function expectDelivered(transcript: Transcript, flowId: string, expected: readonly string[]): Promise<void> {
+  const { ids } = await runAgain(transcript, flowId)
   expectEqual('The subscriptions that it delivered', ids.toSorted().join(' '), expected.toSorted().join(' '))
 }
