@@ -138,7 +138,7 @@ async function nameOnDataSet(
       ? (['lastSuccessfulBatch', 'lastFailedBatch'] as const)
       : (['lastFailedBatch', 'lastSuccessfulBatch'] as const)
   const { [other]: formerOther, ...kept } = dataSet.document
-  await entities.updateDocument(dataSet.no, {
+  await entities.updateDocument(dataSet, {
     ...kept,
     id: dataSetId,
     ...(formerOther === undefined || formerOther === batchId ? {} : { [other]: formerOther }),

@@ -20,19 +20,20 @@ export interface DeliveryCause {
   readonly createdAt: number
 }
 
+/** JSON text, as it is or in UTF-8. */
+export type JsonText = string | Uint8Array
+
 /** A record as observed at the source. */
 export interface ObservedRecord {
   /** Null when the source declares no id; such records are append-only. */
   readonly objectId: string | null
   readonly operation: RecordOperation
-  /** JSON text of the source form; null on a delete. */
-  readonly body: string | null
-  /** UTF-8 bytes of the body, if known. */
-  readonly bytes?: number
+  /** The source form; null on a delete. */
+  readonly body: JsonText | null
   /** Equal hashes mean equal bodies. */
   readonly contentHash: string | null
-  /** JSON text of the row that the flow's mapping made of it; null without a mapping. */
-  readonly mapped?: string | null
+  /** The row that the flow's mapping made of it; null without a mapping. */
+  readonly mapped?: JsonText | null
   /** Creation at the source, Unix seconds; null when unknown. */
   readonly createdAt?: number | null
   /** When to read the object again although nothing announces a change, Unix seconds; null means never. */

@@ -108,7 +108,7 @@ export interface EntityStore {
   /** Writes only when the stored etag is still `expectedEtag`; false when it is not, or the entity is gone. */
   update(entity: Pick<StoredEntity, 'no' | 'etag'>, change: EntityChange): Promise<boolean>
   /** Replaces the document under the same etag: for what the host itself keeps up to date (`lastRunDetails`, metrics). */
-  updateDocument(no: number, document: EntityDocument): Promise<void>
+  updateDocument(entity: Pick<StoredEntity, 'no' | 'kind'>, document: EntityDocument): Promise<void>
   delete(no: number): Promise<void>
   /** Ids of the entities of `kind` that use the entity `id`, at most `limit`, oldest first. */
   usedBy(tenant: TenantKey, kind: EntityKind, id: string, limit: number): Promise<readonly string[]>

@@ -48,7 +48,6 @@ async function createFlows(key: string, scheduleParams?: object) {
 
 describe('a key without one permission', () => {
   test('fails the flow that needs it at once, by the name of the permission, while the others go on', async () => {
-    const begun = host.clock.now()
     const { flows } = await createFlows(NO_REFUNDS)
     for (const [resource, { flowId, dataSetId }] of flows) {
       const run = await firstRun(host.api, flowId)
@@ -56,7 +55,8 @@ describe('a key without one permission', () => {
         expect(statusOf(run)).toBe('failed')
         expect(run.metrics.statusSummary.errors[0].message).toContain('rak_refund_read')
         expect(JSON.stringify(run)).not.toContain(NO_REFUNDS)
-        expect(run.metrics.durationSummary.completedAtUTC - begun).toBeLessThan(60_000)
+        const { startedAtUTC, completedAtUTC } = run.metrics.durationSummary
+        expect(completedAtUTC - startedAtUTC).toBeLessThan(60_000)
       } else {
         expect(statusOf(run)).toBe('success')
         expect(idsOf(await recordsOfDataSet(host.api, dataSetId))).toEqual(worldIds(resource))

@@ -72,7 +72,7 @@ describe('enabling and disabling a flow', () => {
   test('a flow of frequency once that has run makes no second run when enabled', async () => {
     const id = await flow({ scheduleParams: once(NOW) })
     const stored = (await store().entities.get(tenant, 'flows', id))!
-    await store().entities.updateDocument(stored.no, {
+    await store().entities.updateDocument(stored, {
       ...stored.document,
       lastRunDetails: { id: UNKNOWN_ID, state: 'success' },
     })

@@ -48,14 +48,14 @@ describe('deleting a flow', () => {
     const stateOf = async (id: string) => (await store.runs.get((await entityOf(id)).no))!
     await store.runs.save({ ...(await stateOf(done!.id)), status: 'success' })
     await store.runs.save({ ...(await stateOf(running!.id)), status: 'inProgress', lastSequence: 3, checkpoint: '{}' })
-    const { no, document } = await entityOf(running!.id)
+    const entity = await entityOf(running!.id)
     const copied = { id: 'copyActivity', statusSummary: { status: 'success' } }
     const promoting = {
       id: 'promotionActivity',
       durationSummary: { startedAtUTC: 1 },
       statusSummary: { status: 'inProgress' },
     }
-    await store.entities.updateDocument(no, { ...document, activities: [copied, promoting] })
+    await store.entities.updateDocument(entity, { ...entity.document, activities: [copied, promoting] })
 
     host.clock.time = NOW + 1000
     const told: string[] = []

@@ -47,7 +47,7 @@ describe('patching a flow', () => {
     const id = await flow()
     const stored = (await store().entities.get(tenant, 'flows', id))!
     const lastRunDetails = { id: UNKNOWN_ID, state: 'success', startedAtUTC: 1, completedAtUTC: 2 }
-    await store().entities.updateDocument(stored.no, { ...stored.document, lastRunDetails })
+    await store().entities.updateDocument(stored, { ...stored.document, lastRunDetails })
     const operations = [{ op: 'replace', path: '/description', value: 'Every quarter of an hour' }]
     const response = await patch(host.api, 'flows', id, operations)
     expect(Object.keys(response.body)).toEqual(['id', 'etag'])

@@ -224,7 +224,7 @@ describe('creating a flow', () => {
       'sourceConnections',
       await create(host.api, 'sourceConnections', sourceBody(baseId)),
     ))!
-    await entities.updateDocument(stored.no, { ...stored.document, connectionSpec: DATA_LAKE_SPEC })
+    await entities.updateDocument(stored, { ...stored.document, connectionSpec: DATA_LAKE_SPEC })
     const response = await host.api.post(ALL, body({ sourceConnectionIds: [stored.id] })).expect(400)
     expect(response.body.errorCode).toBe('1413-400')
     expect(response.body.report.errors[0].path).toBe('/sourceConnectionIds/0')

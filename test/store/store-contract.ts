@@ -10,6 +10,7 @@ import type {
   DeliverRequest,
   EntityDocument,
   EntityKind,
+  JsonText,
   NewEntity,
   ObservedRecord,
   RunState,
@@ -175,7 +176,7 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
       test('keep their etag when the host updates the document, and are found by the new values', async () => {
         const no = await store.entities.insert(flow({ id: 'x', state: 'draft' }))
         await store.entities.updateDocument(
-          no,
+          { no, kind: 'flows' },
           flow({ id: 'x', state: 'enabled', lastRunDetails: { id: 'r' } }).document,
         )
         expect(await store.entities.getByNo(no)).toMatchObject({
@@ -1002,6 +1003,17 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
         expect(await store.records.current(1, null, 1, false)).toMatchObject([{ mapped: '{"x":1}' }])
       })
 
+      test('are kept as the text that they are given, be it in UTF-8', async () => {
+        const text = '{"name":"한 é 😀"}'
+        const bytes = new Uint8Array(Buffer.from(`xx${text}`)).subarray(2)
+        await deliver({ records: [{ ...upsert('a', ''), body: bytes, mapped: bytes }, upsert('b', text)] })
+        const kept = await store.records.delivered(1, 0, 2)
+        expect(kept).toMatchObject([
+          { body: text, mapped: text },
+          { body: text, mapped: null },
+        ])
+      })
+
       test('that a mapping refused are kept beside the run until they are forgotten', async () => {
         const refused = [1, 2, 3].map((number) => ({ number, objectId: `r${number}`, body: '{}', reasons: '[]' }))
         await store.records.refuse(1, refused.slice(0, 2))
@@ -1507,7 +1519,7 @@ const anyPage = fc.record({
 
 interface ModelObject {
   runNo: number
-  body: string | null
+  body: JsonText | null
   observedAt: number
   isDelivered: boolean
 }
@@ -1536,7 +1548,7 @@ class RecordModel {
     return { lastSequence: this.lastSequence(runNo), skipped }
   }
 
-  current(): { objectId: string; body: string | null; runNo: number }[] {
+  current(): { objectId: string; body: JsonText | null; runNo: number }[] {
     return [...this.#objects]
       .filter(([, { isDelivered }]) => isDelivered)
       .map(([objectId, { body, runNo }]) => ({ objectId, body, runNo }))

@@ -86,7 +86,7 @@ export class AuditWriter {
     const saved = { ...state, status, checkpoint: checkpoint === null ? null : JSON.stringify(checkpoint) }
     await scope.runs.save(saved)
     if (status === state.status) {
-      await scope.entities.updateDocument(audit.no, document)
+      await scope.entities.updateDocument(audit, document)
       return { state: saved, audit: { ...audit, document } }
     }
     const etag = createEtag(now, audit.etag)

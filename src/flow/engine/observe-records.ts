@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto'
 import type { SourceRecord } from '../../plugins/plugin.ts'
-import type { DeliveryCause, Observation, ObservedRecord, RefusedRecord } from '../../store/store.ts'
+import type { DeliveryCause, JsonText, Observation, ObservedRecord, RefusedRecord } from '../../store/store.ts'
 import type { RowMapper } from '../row-mapper.ts'
 import { newest, type ReadCounts } from './checkpoint.ts'
-import { measureBody } from './measure-body.ts'
+import { encodeTexts } from './encode-texts.ts'
 
 export interface ObservedRecords {
   readonly records: readonly ObservedRecord[]
@@ -27,20 +28,22 @@ export const NOTHING_OBSERVED: ObservedRecords = {
 export function observeRecords(read: readonly SourceRecord[], mapper: RowMapper | null): ObservedRecords {
   const records: ObservedRecord[] = []
   const refused: Omit<RefusedRecord, 'number'>[] = []
+  const texts = read.map(({ record }) => JSON.stringify(record))
+  const bodies = encodeTexts(texts)
   let inputBytes = 0
   let newestCreated: number | null = null
-  for (const { id, record, createdAt = null, revisitAt = null } of read) {
-    const body = JSON.stringify(record)
-    const { contentHash, bytes } = measureBody(body)
-    inputBytes += bytes
+  for (const [index, { id, record, createdAt = null, revisitAt = null }] of read.entries()) {
+    const body = bodies[index]!
+    inputBytes += body.byteLength
     newestCreated = newest(newestCreated, createdAt)
     const row = mapper?.map(record)
     if (row?.ok === false) {
-      refused.push({ objectId: id, body, reasons: JSON.stringify(row.errors) })
+      refused.push({ objectId: id, body: texts[index]!, reasons: JSON.stringify(row.errors) })
       continue
     }
+    const contentHash = contentHashOf(body)
     const mapped = row === undefined ? null : JSON.stringify(row.xdm)
-    records.push({ objectId: id, operation: 'upsert', body, bytes, contentHash, mapped, createdAt, revisitAt })
+    records.push({ objectId: id, operation: 'upsert', body, contentHash, mapped, createdAt, revisitAt })
   }
   const counts = { recordCount: read.length, failedCount: refused.length, droppedCount: 0, inputBytes, newestCreated }
   return { records, refused, counts }
@@ -74,6 +77,6 @@ export function withCause(observed: ObservedRecords, cause: DeliveryCause | unde
 }
 
 /** Equal for equal records in source form, of which `body` is the JSON text. */
-export function contentHashOf(body: string): string {
-  return measureBody(body).contentHash
+export function contentHashOf(body: JsonText): string {
+  return hash('sha256', body, 'base64')
 }

@@ -100,7 +100,7 @@ export class RunWriter {
     const request = { run: this.#run.document, flow, status, checkpoint, errors, now, publicUrl: publicUrl() }
     const document = runDocument(request)
     if (status === this.#state.status) {
-      await allOver([scope.runs.save(saved), scope.entities.updateDocument(this.#run.no, document)])
+      await allOver([scope.runs.save(saved), scope.entities.updateDocument(this.#run, document)])
       return { state: saved, run: { ...this.#run, document } }
     }
     await scope.runs.save(saved)
@@ -114,7 +114,7 @@ export class RunWriter {
     const flow = await scope.entities.getByNo(this.#options.flow.no)
     if (flow === null) return
     const lastRunDetails = { id: this.#run.id, state, ...times }
-    await scope.entities.updateDocument(flow.no, { ...flow.document, lastRunDetails })
+    await scope.entities.updateDocument(flow, { ...flow.document, lastRunDetails })
   }
 
   /** The batch by which the catalog knows what the run has landed. */

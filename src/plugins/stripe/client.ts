@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject } from '../../json.ts'
 import { orAborted } from '../../or-aborted.ts'
 import { RetriableSourceError, type SourceObserver } from '../plugin.ts'
 import type { AccountBudget } from './budget.ts'
+import { createHttpClient } from './http-client.ts'
 import { BudgetedHttpClient, operationOf } from './budgeted-http-client.ts'
 
 /** The slice of Stripe that the plugin uses. */
@@ -86,8 +87,8 @@ const IDLE_TIMEOUT_MS = 30_000
 /** Connections that nobody used for a while go: the other side may have dropped them. */
 const AGENT_OPTIONS = { keepAlive: true, timeout: IDLE_TIMEOUT_MS }
 const SHARED_HTTP_CLIENTS = {
-  http: Stripe.createNodeHttpClient(new HttpAgent(AGENT_OPTIONS)),
-  https: Stripe.createNodeHttpClient(new HttpsAgent(AGENT_OPTIONS)),
+  http: createHttpClient(new HttpAgent(AGENT_OPTIONS)),
+  https: createHttpClient(new HttpsAgent(AGENT_OPTIONS)),
 }
 
 let clientsMade = 0

@@ -1,6 +1,6 @@
+import type { Selectable } from 'kysely'
 import type { CurrentRecord, DeliveredRecord } from '../store.ts'
-import type { DeliveryRow } from './plan-page.ts'
-import type { Database } from './tables.ts'
+import type { Database, DeliveryTable } from './tables.ts'
 
 export const DELIVERED_COLUMNS = [
   'deliveries.run_no',
@@ -13,7 +13,7 @@ export const DELIVERED_COLUMNS = [
   'deliveries.mapped',
 ] as const
 
-type DeliveredRow = Omit<DeliveryRow, 'record_set_no' | 'replaced_run_no' | 'replaced_sequence'> & {
+type DeliveredRow = Omit<Selectable<DeliveryTable>, 'record_set_no' | 'replaced_run_no' | 'replaced_sequence'> & {
   readonly resource_path: string
 }
 

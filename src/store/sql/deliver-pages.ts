@@ -1,6 +1,6 @@
-import { CompiledQuery } from 'kysely'
+import { CompiledQuery, sql, type RawBuilder } from 'kysely'
 import { allOver } from '../../all-over.ts'
-import type { DeliverPagesRequest, DeliverRequest, DeliverResult, RecordTarget } from '../store.ts'
+import type { DeliverPagesRequest, DeliverRequest, DeliverResult, JsonText, RecordTarget } from '../store.ts'
 import { chunksOf } from './chunks.ts'
 import { insertDeliveryCauses } from './delivery-causes.ts'
 import { findEarlierDeliveries } from './earlier-deliveries.ts'
@@ -35,6 +35,9 @@ const DELIVERY_COLUMNS = [
   'replaced_run_no',
   'replaced_sequence',
 ] as const satisfies readonly (keyof DeliveryTable)[]
+
+/** `RecordStore.deliverPages` in the transaction that `db` has open. */
+export type DeliverPages = (db: Database, request: DeliverPagesRequest) => Promise<readonly DeliverResult[]>
 
 /**
  * `RecordStore.deliverPages`, inside a transaction. The one hot path of the store: its statements are compiled once per
@@ -144,7 +147,7 @@ function insertDeliveries(db: Database, texts: QueryTexts, rows: readonly Delive
         .values(
           Array<DeliveryRow>(count)
             .fill(chunk[0]!)
-            .map((row) => pick(row, DELIVERY_COLUMNS)),
+            .map((row) => ({ ...pick(row, DELIVERY_COLUMNS), body: asText(row.body), mapped: asText(row.mapped) })),
         )
         .compile(),
     )
@@ -208,6 +211,11 @@ export function touchObjects(
     )
     await db.executeQuery(CompiledQuery.raw(text, [observedAt, target.dataSetNo, recordSetNo, ...chunk, observedAt]))
   })
+}
+
+/** A parameter that is stored as text, also when it is the bytes of one. */
+function asText(text: JsonText | null): RawBuilder<string | null> {
+  return sql`cast(${text} as text)`
 }
 
 /** The row with its members in the order of `columns`, which is the order of the statement's parameters. */

@@ -6,11 +6,12 @@ import type { StoreDialect } from './dialect.ts'
 import { copyColumns } from './entity-columns.ts'
 import { compileComparison } from './filter.ts'
 import { compileAfter, compileOrder, positionOf } from './order.ts'
+import type { SendStatement } from './send-statement.ts'
 import type { Database, EntityTable } from './tables.ts'
 
 const COLUMNS = ['no', 'kind', 'id', 'org_id', 'sandbox_name', 'etag', 'document', 'secrets'] as const
 
-export function createEntityStore(db: Database, dialect: StoreDialect): EntityStore {
+export function createEntityStore(db: Database, dialect: StoreDialect, send: SendStatement): EntityStore {
   return {
     insert({ kind, tenant, etag, document, secrets = {}, references = [] }) {
       return atomically(db, async (db) => {
@@ -108,16 +109,13 @@ export function createEntityStore(db: Database, dialect: StoreDialect): EntitySt
       })
     },
 
-    updateDocument(no, document) {
-      return atomically(db, async (db) => {
-        const stored = await db.selectFrom('entities').select('kind').where('no', '=', no).executeTakeFirst()
-        if (!stored) return
-        await db
-          .updateTable('entities')
-          .set({ document: JSON.stringify(document), ...copyColumns(stored.kind, document) })
-          .where('no', '=', no)
-          .execute()
-      })
+    async updateDocument({ no, kind }, document) {
+      const query = db
+        .updateTable('entities')
+        .set({ document: JSON.stringify(document), ...copyColumns(kind, document) })
+        .where('no', '=', no)
+        .compile()
+      await send(db, query)
     },
 
     async delete(no) {

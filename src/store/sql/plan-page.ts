@@ -1,10 +1,14 @@
 import type { Selectable } from 'kysely'
 import { isOverlapping } from '../observation.ts'
-import type { DeliverRequest, DeliverResult, ObservedRecord } from '../store.ts'
+import type { DeliverRequest, DeliverResult, JsonText, ObservedRecord } from '../store.ts'
 import type { DeliveryTable, ObjectTable } from './tables.ts'
 
 export type ObjectRow = Selectable<ObjectTable>
-export type DeliveryRow = Selectable<DeliveryTable>
+/** As it is inserted. */
+export interface DeliveryRow extends Omit<Selectable<DeliveryTable>, 'body' | 'mapped'> {
+  readonly body: JsonText | null
+  readonly mapped: JsonText | null
+}
 export type StoredObject = Pick<
   ObjectRow,
   'object_id' | 'run_no' | 'sequence' | 'content_hash' | 'observed_at' | 'deleted'
@@ -64,7 +68,7 @@ export function planPage(
       continue
     }
     sequence += 1
-    if (body !== null) bytes += record.bytes ?? Buffer.byteLength(body)
+    if (body !== null) bytes += Buffer.byteLength(body)
     const isReplacing = known !== undefined && known.sequence > 0
     if (isReplacing) replaced.push(known)
     deliveries.push(deliveryRow(request, record, recordSetNo, sequence, isReplacing ? known : null))

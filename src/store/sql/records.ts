@@ -2,7 +2,7 @@ import type { RecordStore } from '../store.ts'
 import { atomically } from './atomically.ts'
 import { chunksOf } from './chunks.ts'
 import { DELIVERED_COLUMNS, selectCurrent, toCurrentRecord, toDeliveredRecord } from './current-records.ts'
-import { deliverPages, touchObjects } from './deliver-pages.ts'
+import { touchObjects, type DeliverPages } from './deliver-pages.ts'
 import { deleteDeliveryCauses } from './delivery-causes.ts'
 import { createObjectQueries } from './object-queries.ts'
 import type { QueryTexts } from './query-texts.ts'
@@ -11,19 +11,19 @@ import { findRecordSet } from './record-sets.ts'
 import { deleteSearchIndex } from './search-segments.ts'
 import type { Database } from './tables.ts'
 
-export function createRecordStore(db: Database, texts: QueryTexts): RecordStore {
+export function createRecordStore(db: Database, texts: QueryTexts, deliverPages: DeliverPages): RecordStore {
   return {
     ...createObjectQueries(db, texts),
     ...createHistoryQueries(db),
 
     async deliver({ observedAt, records, ...request }) {
       const pages = [{ observedAt, records }]
-      const [result] = await atomically(db, (db) => deliverPages(db, texts, { ...request, pages }))
+      const [result] = await atomically(db, (db) => deliverPages(db, { ...request, pages }))
       return result!
     },
 
     deliverPages(request) {
-      return atomically(db, (db) => deliverPages(db, texts, request))
+      return atomically(db, (db) => deliverPages(db, request))
     },
 
     confirm(target, objectIds, observedAt) {

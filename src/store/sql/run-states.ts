@@ -2,26 +2,29 @@ import type { Selectable } from 'kysely'
 import { CompiledQuery } from 'kysely'
 import type { RunState, RunStateStore } from '../store.ts'
 import type { QueryTexts } from './query-texts.ts'
+import type { SendStatement } from './send-statement.ts'
 import type { Database, RunStateTable } from './tables.ts'
 
-export function createRunStateStore(db: Database, texts: QueryTexts): RunStateStore {
+export function createRunStateStore(db: Database, texts: QueryTexts, send: SendStatement): RunStateStore {
   return {
     async insert(state) {
       await db.insertInto('run_states').values(toRow(state)).execute()
     },
 
     async get(runNo) {
-      const row = await db.selectFrom('run_states').selectAll().where('run_no', '=', runNo).executeTakeFirst()
-      return row ? fromRow(row) : null
+      const text = texts.get('run state', 1, () =>
+        db.selectFrom('run_states').selectAll().where('run_no', '=', 0).compile(),
+      )
+      const { rows } = await send<Selectable<RunStateTable>>(db, CompiledQuery.raw(text, [runNo]))
+      return rows[0] === undefined ? null : fromRow(rows[0])
     },
 
     async save(state) {
       const { run_no, ...columns } = toRow(state)
-      // Part of every commit of a run, so compiled once.
       const text = texts.get('save run state', 1, () =>
         db.updateTable('run_states').set(columns).where('run_no', '=', run_no).compile(),
       )
-      await db.executeQuery(CompiledQuery.raw(text, [...Object.values(columns), run_no]))
+      await send(db, CompiledQuery.raw(text, [...Object.values(columns), run_no]))
     },
 
     async runnable(now, busyFlows, limit) {

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { withClearErrors } from './clear-error.ts'
 import { PreparedDatabase } from './prepared-database.ts'
 import type { SqliteConnections } from './sqlite-driver.ts'
-import { WriterThread, type Command } from './writer-thread.ts'
+import { WriterThread, type StatementCommand } from './writer-thread.ts'
 
 /**
  * `page_size` comes first: it cannot change once there is a table. Pages of 8 KB hold a few records each. While the store
@@ -48,7 +48,7 @@ export function openMemory(database = new DatabaseSync(':memory:')): SqliteConne
   const prepared = new PreparedDatabase(database)
   return {
     writer: {
-      async run(command: Command) {
+      async run(command: StatementCommand) {
         return withClearErrors(() => {
           if (command.kind === 'execute') return prepared.execute(command.sql, command.parameters)
           prepared[command.kind]()

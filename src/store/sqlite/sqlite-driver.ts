@@ -3,7 +3,7 @@ import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } 
 import { SelectQueryNode, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { withClearErrors } from './clear-error.ts'
 import type { PreparedDatabase, StatementResult } from './prepared-database.ts'
-import type { Command } from './writer-thread.ts'
+import type { StatementCommand } from './writer-thread.ts'
 
 /** So long reading may go on before everything else in the process gets a turn. */
 const MAX_HOLD_MS = 10
@@ -11,7 +11,7 @@ const MAX_HOLD_MS = 10
 /** Where statements are carried out. */
 export interface SqliteConnections {
   /** Carries out everything that writes and everything in a transaction, one after the other. */
-  readonly writer: { run(command: Command): Promise<StatementResult> }
+  readonly writer: { run(command: StatementCommand): Promise<StatementResult> }
   /** Answers what is read outside of transactions, without waiting for the writer; sees what is committed. */
   readonly reader: Pick<PreparedDatabase, 'execute'> | null
   close(): Promise<void>
@@ -120,7 +120,7 @@ class Connection implements DatabaseConnection {
   }
 }
 
-function resultOf<Row>({ rows, changes }: StatementResult): QueryResult<Row> {
+export function resultOf<Row>({ rows, changes }: StatementResult): QueryResult<Row> {
   return { rows: rows as Row[], numAffectedRows: BigInt(changes) }
 }
 

@@ -1,19 +1,21 @@
 import { join } from 'node:path'
-import { Kysely, sql } from 'kysely'
+import { Kysely, sql, type CompiledQuery, type QueryResult } from 'kysely'
 import type { Clock } from '../../clock.ts'
 import { systemClock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
 import { silentLogger } from '../../logger.ts'
+import { deliverPages } from '../sql/deliver-pages.ts'
 import type { StoreDialect } from '../sql/dialect.ts'
 import { migrate } from '../sql/migrate.ts'
 import { QueryTexts } from '../sql/query-texts.ts'
-import { createScope } from '../sql/scope.ts'
-import type { Tables } from '../sql/tables.ts'
+import { createScope, type ScopeParts } from '../sql/scope.ts'
+import type { Database, Tables } from '../sql/tables.ts'
 import type { Store } from '../store.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { sqliteJson } from './json-path.ts'
 import { openFile, openMemory } from './open-connections.ts'
-import { createSqliteDialect, type SqliteConnections } from './sqlite-driver.ts'
+import { createSqliteDialect, resultOf, type SqliteConnections } from './sqlite-driver.ts'
+import { WriterThread } from './writer-thread.ts'
 
 export interface SqliteStoreOptions {
   /** Folder of the store, created when missing; `:memory:` keeps everything in memory. */
@@ -63,13 +65,13 @@ export async function createSqliteStore(
     await db.destroy()
     throw error
   }
-  const texts = new QueryTexts()
+  const parts = scopeParts(connections)
   let closing: Promise<void> | undefined
   return {
-    ...createScope(db, DIALECT, texts),
+    ...createScope(db, parts),
 
     transaction(work) {
-      return db.transaction().execute((transaction) => work(createScope(transaction, DIALECT, texts)))
+      return db.transaction().execute((transaction) => work(createScope(transaction, parts)))
     },
 
     async ping() {
@@ -80,6 +82,25 @@ export async function createSqliteStore(
       closing ??= close(db).finally(onClosed)
       return closing
     },
+  }
+}
+
+function scopeParts({ writer }: SqliteConnections): ScopeParts {
+  const texts = new QueryTexts()
+  const here: ScopeParts = {
+    dialect: DIALECT,
+    texts,
+    send: <Row>(db: Database, query: CompiledQuery) => db.executeQuery<Row>(query),
+    deliverPages: (db, request) => deliverPages(db, texts, request),
+  }
+  if (!(writer instanceof WriterThread)) return here
+  return {
+    ...here,
+    async send<Row>(db: Database, query: CompiledQuery): Promise<QueryResult<Row>> {
+      if (!db.isTransaction) return db.executeQuery<Row>(query)
+      return resultOf(await writer.run({ kind: 'execute', sql: query.sql, parameters: query.parameters }))
+    },
+    deliverPages: (_, request) => writer.deliverPages(request),
   }
 }
 

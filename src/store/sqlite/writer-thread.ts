@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
+import type { DeliverPagesRequest, DeliverResult } from '../store.ts'
 import { clearError } from './clear-error.ts'
 import type { StatementResult } from './prepared-database.ts'
 
@@ -14,19 +15,22 @@ export interface ThreadOptions {
   readonly pragmas: string
 }
 
-export type Command =
+export type StatementCommand =
   | { readonly kind: 'execute'; readonly sql: string; readonly parameters: readonly unknown[] }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'close' }
 
+export type Command = StatementCommand | { readonly kind: 'deliverPages'; readonly request: DeliverPagesRequest }
+
 export interface Answer {
-  readonly result?: StatementResult
+  /** A `StatementResult`, for `deliverPages` what that returns. */
+  readonly result?: unknown
   /** What is left of an error on its way between threads. */
   readonly error?: { readonly message: string; readonly [member: string]: unknown }
 }
 
 interface Waiting {
-  readonly resolve: (result: StatementResult) => void
-  readonly reject: (error: unknown) => void
+  resolve(result: unknown): void
+  reject(error: unknown): void
 }
 
 /** A SQLite connection in a thread of its own. Commands are carried out in the order in which they were given. */
@@ -48,7 +52,16 @@ export class WriterThread {
   }
 
   /** Throws clear errors, see `clearError`. */
-  run(command: Command): Promise<StatementResult> {
+  run(command: StatementCommand): Promise<StatementResult> {
+    return this.#send(command)
+  }
+
+  /** Does `RecordStore.deliverPages` in the transaction that is open. Throws clear errors. */
+  deliverPages(request: DeliverPagesRequest): Promise<readonly DeliverResult[]> {
+    return this.#send({ kind: 'deliverPages', request })
+  }
+
+  #send<T>(command: Command): Promise<T> {
     if (this.#ended) return Promise.reject(clearError(this.#ended))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
@@ -70,7 +83,7 @@ export class WriterThread {
     const waiting = this.#waiting.shift()
     if (this.#waiting.length === 0) this.#worker.unref()
     if (error) waiting?.reject(clearError(Object.assign(new Error(error.message), error)))
-    else waiting?.resolve(result!)
+    else waiting?.resolve(result)
   }
 
   #end(error: Error): void {

@@ -184,7 +184,7 @@ describe('an audit', () => {
       document: { id: 'other', name: 'other' },
     })
     const target = (await store.entities.get(TENANT, 'targetConnections', 'target'))!
-    await store.entities.updateDocument(target.no, { ...target.document, params: { dataSetId: 'other' } })
+    await store.entities.updateDocument(target, { ...target.document, params: { dataSetId: 'other' } })
     await execute(id)
     const { status, errors } = await read(id)
     expect([status, errors[0]?.message]).toEqual(['failed', expect.stringContaining('pointed at something else')])
