@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type Stripe from 'stripe'
 import type { SourceObserver } from '../plugin.ts'
 import type { AccountBudget, BudgetLease, RequestOutcome } from './budget.ts'
+import { QueuedResponse } from './http-client.ts'
 
 export interface BudgetedHttpClientOptions {
   /** What really sends. */
@@ -66,7 +67,8 @@ export class BudgetedHttpClient implements Stripe.HttpClient {
       observer?.requestSent()
       const response = await inTime(httpClient.makeRequest(...request))
       const body = bodyOf(response)
-      const [read] = await Promise.allSettled([body])
+      const arrival = response instanceof QueuedResponse ? Promise.race([response.arrival(), body]) : body
+      const [read] = await Promise.allSettled([arrival])
       outcome = outcomeOf(response, read.status === 'fulfilled')
       if (typeof outcome === 'object') observer?.rateLimited(outcome.rateLimited)
       return withBody(response, body)

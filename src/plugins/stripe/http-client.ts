@@ -13,17 +13,24 @@ export function createHttpClient(agent: Agent): Stripe.HttpClient {
   return {
     getClientName: () => httpClient.getClientName(),
     async makeRequest(...request) {
-      return new Response(await httpClient.makeRequest(...request))
+      return new QueuedResponse(await httpClient.makeRequest(...request))
     },
   }
 }
 
-class Response extends Stripe.HttpClientResponse {
+/** A response of this client. */
+export class QueuedResponse extends Stripe.HttpClientResponse {
   readonly #stream: Readable
+  #chunks: Promise<readonly Buffer[]> | undefined
 
   constructor(response: Stripe.HttpClientResponse) {
     super(response.getStatusCode(), response.getHeaders())
     this.#stream = response.getRawResponse() as Readable
+  }
+
+  /** Settles when its last byte is there, or none comes any more; its turn to be parsed comes later. */
+  async arrival(): Promise<void> {
+    await this.#arriving()
   }
 
   override getRawResponse(): unknown {
@@ -31,9 +38,13 @@ class Response extends Stripe.HttpClientResponse {
   }
 
   override async toJSON(): Promise<unknown> {
-    const chunks = await this.#read()
+    const chunks = await this.#arriving()
     await nextTurn()
     return this._parseResponseBody(decode(chunks))
+  }
+
+  #arriving(): Promise<readonly Buffer[]> {
+    return (this.#chunks ??= this.#read())
   }
 
   /** Rejects in a form that the SDK takes for a failed connection. */
