@@ -46,6 +46,8 @@ function checkMetrics(no: number, document: JsonObject, log: readonly DeliveredR
   const said = JSON.stringify(errors)
   // A cursor or an object that is gone, or a request that Stripe does not understand.
   if (/Stripe answered (400|404)/.test(said)) throw new HistoryFailure(`Run ${no} could not go on: ${said}`)
+  // Whatever Stripe, the network and the store do has a name; a store that fails is waited for.
+  if (said.includes('internal error')) throw new HistoryFailure(`Run ${no} met an error of the host's own: ${said}`)
   const counts = metrics.recordSummary as Readonly<Record<string, number>>
   const deletes = log.filter(({ operation }) => operation === 'delete').length
   const { outputRecordCount = 0, createdRecordCount = 0, updatedRecordCount = 0, deletedRecordCount = 0 } = counts

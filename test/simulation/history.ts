@@ -187,7 +187,9 @@ class History {
     stage.host.dispatcher.wake()
     for (const flow of stage.flows.filter(({ everyMinutes }) => everyMinutes === null)) {
       if ((await stage.openRuns(flow)) > 0) continue
-      await stage.ask((host) => host.runs.create(CALLER, { flowId: flow.id, params: {} }))
+      const run = await stage.ask((host) => host.runs.create(CALLER, { flowId: flow.id, params: {} }))
+      // Otherwise an older run would be taken for the last one.
+      if (run === null && stage.isPeaceful) throw new HistoryFailure(`No run of ${flow.id} could be made in peace.`)
     }
     for (const flow of scheduled) {
       while ((await this.#dueAt(flow)) === dueAt.get(flow)) for (let steps = 0; steps < 5; steps++) await stage.step()

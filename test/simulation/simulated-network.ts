@@ -23,8 +23,8 @@ export interface Network {
   requests: number
   /** When each answer that is on its way leaves, simulated ms. */
   leaveTimes: number[]
-  /** Told of every answer with status 200 that reached a host alive. */
-  readonly onAnswered: (target: string, life: ProcessLife) => void
+  /** Told of every answer that reached a host alive and whole, whatever its status. */
+  readonly onAnswered: (target: string, status: number) => void
 }
 
 /** The HTTP client that one life of the host speaks to Stripe with. */
@@ -93,7 +93,7 @@ class SimulatedHttpClient extends Stripe.HttpClient {
       }
       if (cut === 'reset') throw Stripe.HttpClient.makeResponseBodyError(connectionError('ECONNRESET'))
       const parsed: unknown = JSON.parse(text)
-      if (answer.status === 200) onAnswered(target, this.#life)
+      onAnswered(target, answer.status)
       return parsed
     })
   }

@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../../src/store/store-unavailable-error.ts'
 import type { RunState, Store, StoreScope } from '../../src/store/store.ts'
 import { ProcessDied, type ProcessLife } from './process-life.ts'
 import type { Rng } from './rng.ts'
@@ -58,7 +59,7 @@ function createCall(life: ProcessLife, medium: StoreMedium): Call {
     new Promise((resolve, reject) => {
       if (!life.isAlive) return
       const run = () => {
-        if (!life.isObserver && failsNow(medium, CALL_FAULTS)) reject(new Error('database is locked'))
+        if (!life.isObserver && failsNow(medium, CALL_FAULTS)) reject(locked())
         else void scheduler.track(work()).then(resolve, reject)
       }
       const at = scheduler.now + (rng.chance(SLOW_RATE) ? rng.int(1, SLOWEST_MS) : 0)
@@ -108,7 +109,7 @@ function transact<T>(life: ProcessLife, medium: StoreMedium, work: (scope: Store
       owner: life,
       isReady: () => !medium.isLocked,
       run: () => {
-        if (failsNow(medium)) return reject(new Error('database is locked'))
+        if (failsNow(medium)) return reject(locked())
         medium.isLocked = true
         void transactNow(life, medium, work).then(
           // The process may die after its transaction is stored and before it knows.
@@ -136,7 +137,7 @@ async function transactNow<T>(
         const wrapped = wrapScope(scope, (label, work) => call(label, work, always), medium)
         const value = await Promise.race([work(wrapped), life.death])
         await Promise.race([life.pass('commit', 0), life.death])
-        if (failsNow(medium)) throw new Error('database or disk is full')
+        if (failsNow(medium)) throw new StoreUnavailableError('full', 'database or disk is full')
         return value
       } finally {
         endOfWork = scheduler.begin()
@@ -150,6 +151,11 @@ async function transactNow<T>(
   }
   // Nobody is left to be told.
   return new Promise(() => {})
+}
+
+/** What the store throws when it cannot do its work; see `clear-error.ts`. */
+function locked(): StoreUnavailableError {
+  return new StoreUnavailableError('locked', 'database is locked')
 }
 
 function failsNow(medium: StoreMedium, share = 1): boolean {

@@ -36,7 +36,7 @@ export class Stage {
   readonly stripe: ModelStripe
   readonly network: Network
   readonly hostClock: HostClock = { skewMs: 0 }
-  readonly pages = new RereadPages()
+  readonly pages = new RereadPages((id) => this.world.find(id)!.created)
   readonly cuts = new RangeCuts()
   /** What the host logged as an error of its own. */
   readonly errors: string[] = []
@@ -85,7 +85,7 @@ export class Stage {
       rules: plan.network,
       requests: 0,
       leaveTimes: [],
-      onAnswered: (target) => this.pages.read(target),
+      onAnswered: (target, status) => this.pages.answered(target, status),
     }
   }
 
@@ -231,15 +231,18 @@ export class Stage {
 
   /** The process dies, sometimes after it was asked to stop, and is started again some time later. */
   async #die(): Promise<void> {
-    if (!this.#life?.isAlive) return
-    this.kills += 1
-    if (this.cuts.areOpen) this.killsBetweenCuts += 1
+    const life = this.#life
+    if (!life?.isAlive) return
     if (this.rng.chance(0.2)) {
       this.scheduler.note('stop')
       await this.ask((host) => host.dispatcher.stop(5000))
+      // It died while it was stopping, and whatever killed it starts the next one: a second start would kill that.
+      if (!life.isAlive) return
     }
+    this.kills += 1
+    if (this.cuts.areOpen) this.killsBetweenCuts += 1
     this.scheduler.note('kill')
-    this.#life?.kill()
+    life.kill()
     await this.scheduler.settle()
     const afterMs = this.rng.pick([0, 10, 1000, 60_000])
     const run = () => {
