@@ -3,7 +3,7 @@ import type { StoredEntity, StoreScope } from '../store/store.ts'
 const ALL = 1_000_000
 
 /** Where a flow stands that has taken nothing yet. */
-export const NO_PROGRESS = { position: null, changePosition: null, newestCreated: null } as const
+export const NO_PROGRESS = { position: null, changePosition: null, newestCreated: null, leftOut: [] } as const
 
 /**
  * Forgets how far the flows on this source or target connection have come. Called when the connection is pointed at

@@ -70,7 +70,7 @@ export interface SourceResource {
   readonly passes: readonly string[]
   /**
    * Those of `passes` that need a permission of another resource. When the source refuses one, the run goes on without
-   * it and says so.
+   * it and says so, and the flow's next run reads it from the flow's beginning.
    */
   readonly optionalPasses?: readonly string[]
   /**
@@ -199,6 +199,8 @@ export interface Change extends NamedObjects {
   readonly type?: string
   /** Unix seconds. */
   readonly createdAt: number
+  /** An optional pass that shows objects which the entry concerns too, and which the source has refused to name. */
+  readonly refusedPass?: string
 }
 
 /** The objects of a resource that something concerns. */
@@ -282,10 +284,7 @@ export interface Page {
   readonly nextCursor: Cursor | null
   /** Objects that the source showed although the `params` do not select them; they are not among the records. */
   readonly dropped?: number
-  /**
-   * The list is being read again because it may have moved under the reader. What the run has seen of it is not counted
-   * nor refused a second time.
-   */
+  /** The list is read again as it may have moved: what the run has seen is not counted nor refused a second time. */
   readonly isReread?: boolean
   /** What whoever relies on the run must know, one sentence or more; it goes into the run's metrics. */
   readonly note?: string

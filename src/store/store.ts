@@ -129,6 +129,11 @@ export interface FlowProgress {
   readonly changePosition: string | null
   /** Creation of the newest object that the flow has seen, Unix seconds by the source's clock. Null when unknown. */
   readonly newestCreated: number | null
+  /**
+   * List passes of which objects created before `position` may be missing, because the source has refused to show them.
+   * Null when it is not known: a store of an earlier version does not tell.
+   */
+  readonly leftOut: readonly string[] | null
 }
 
 export interface FlowProgressStore {

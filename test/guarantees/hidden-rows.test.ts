@@ -76,6 +76,34 @@ describe('a first run', () => {
   })
 })
 
+describe('a key that may not read subscriptions', () => {
+  const key = 'rk_test_5d02b8e61f7c94a3'
+  const permissions = { price: 'read', event: 'read' } as const
+
+  test('gets the prices that only these show as soon as it may, by listing them from the beginning just once', async () => {
+    const { keys, world } = account.sandbox
+    keys.add({ key, permissions })
+    const copy = await account.follow('prices', { accessToken: key })
+    const { status, notes } = await copy.first()
+    expect({ status, notes }).toEqual({ status: 'success', notes: [expect.stringContaining('rak_subscription_read')] })
+    account.pass(600)
+    expect((await copy.run()).status).toBe('success')
+    expect((await copy.drift()).missing).not.toEqual([])
+    const asked = account.sandbox.journal.count({ path: '/v1/subscriptions' })
+
+    keys.add({ key, permissions: { ...permissions, subscription: 'read' } })
+    account.pass(600)
+    expect(await copy.run()).toMatchObject({ status: 'success', notes: [] })
+    expect(await copy.drift()).toEqual(NO_DRIFT)
+    const pages = Math.ceil(listed(world, 'subscriptions').length / 100)
+    expect(account.sandbox.journal.count({ path: '/v1/subscriptions' })).toBe(asked + pages)
+    account.pass(600)
+    expect((await copy.run()).delivered).toEqual([])
+    // From now on only the newest are listed again.
+    expect(account.sandbox.journal.count({ path: '/v1/subscriptions' })).toBe(asked + pages + 1)
+  })
+})
+
 describe('a later run', () => {
   test('takes the inline price of a new subscription', async () => {
     const copy = await account.copy('prices')

@@ -128,6 +128,7 @@ export async function storeFlows(store: Store, flows: readonly FlowPlan[], start
       position: null,
       changePosition: null,
       newestCreated: null,
+      leftOut: [],
     })
     stored.push({ ...flow, id, no, dataSetNo: dataSetNos.get(flow.dataSet)! })
   }

@@ -87,7 +87,7 @@ test('brings the records of a store of the first version along', async () => {
     send: <Row>(db: Database, query: CompiledQuery) => db.executeQuery<Row>(query),
     deliverPages: (db, request) => deliverPages(db, texts, request),
   })
-  expect(await progress.get(9)).toMatchObject({ position: 50, newestCreated: null })
+  expect(await progress.get(9)).toMatchObject({ position: 50, newestCreated: null, leftOut: null })
   const target = { dataSetNo: 1, connectionSpecId: 'stripe', resourcePath: 'charges' }
   const deliver = (runNo: number, lastSequence: number, observedAt: number, contentHash: string) =>
     records.deliver({

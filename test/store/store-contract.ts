@@ -534,13 +534,27 @@ export function runStoreContractTests(name: string, openStore: () => Promise<Sto
     })
 
     describe('flow progress', () => {
-      const progress = { flowNo: 1, nextDueAt: 100, position: 50, changePosition: 'evt_1', newestCreated: 40 }
+      const progress = {
+        flowNo: 1,
+        nextDueAt: 100,
+        position: 50,
+        changePosition: 'evt_1',
+        newestCreated: 40,
+        leftOut: ['a'],
+      }
 
       test('is saved, replaced and deleted', async () => {
         expect(await store.progress.get(1)).toBeNull()
         await store.progress.save(progress)
         expect(await store.progress.get(1)).toEqual(progress)
-        const later = { flowNo: 1, nextDueAt: null, position: null, changePosition: null, newestCreated: null }
+        const later = {
+          flowNo: 1,
+          nextDueAt: null,
+          position: null,
+          changePosition: null,
+          newestCreated: null,
+          leftOut: null,
+        }
         await store.progress.save(later)
         expect(await store.progress.get(1)).toEqual(later)
         await store.progress.delete(1)

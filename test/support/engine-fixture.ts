@@ -73,7 +73,14 @@ export async function createEngineFixture(options: ScriptedSourceOptions = {}): 
         scheduleParams,
         transformations: [],
       })
-      await store.progress.save({ flowNo, nextDueAt, position: null, changePosition: null, newestCreated: null })
+      await store.progress.save({
+        flowNo,
+        nextDueAt,
+        position: null,
+        changePosition: null,
+        newestCreated: null,
+        leftOut: [],
+      })
       return (await store.entities.getByNo(flowNo)) as StoredEntity<Flow>
     },
   }

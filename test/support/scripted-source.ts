@@ -19,7 +19,7 @@ export interface ScriptedSource {
   readonly plugin: SourcePlugin
   /** The account: change it between reads at will. Listed newest first, in this order within a second. */
   objects: ScriptedObject[]
-  /** What no list shows, but reading by id does. */
+  /** What no list but that of the optional pass shows, but reading by id does. */
   unlisted: ScriptedObject[]
   /** The change feed, newest first. */
   changes: Change[]
@@ -39,6 +39,8 @@ export interface ScriptedSourceOptions {
   readonly resourcePath?: string
   /** Its lists may be cut, it announces changes and reads single objects. */
   readonly hasFeed?: boolean
+  /** A second list pass that shows what is `unlisted`, and may be refused. */
+  readonly optionalPass?: string
   /** What the connection's parameters select; its lists are an index that may be behind. */
   readonly selects?: (object: ScriptedObject) => boolean
 }
@@ -50,10 +52,20 @@ const FEED = { horizonSeconds: 30 * 86_400, overlapSeconds: 300 }
 /** A source of one resource, `things`, with honest paging by id over objects that a test holds in its hands. */
 export function createScriptedSource(
   connectionSpecId: string,
-  { resourcePath = 'charges', hasFeed = false, selects }: ScriptedSourceOptions = {},
+  { resourcePath = 'charges', hasFeed = false, optionalPass, selects }: ScriptedSourceOptions = {},
 ): ScriptedSource {
   const feed = hasFeed ? { divisible: true, deletable: true, changeFeed: FEED } : {}
   const selection = selects === undefined ? {} : { divisible: false, selection: SCRIPTED_SELECTION }
+  const optional = optionalPass === undefined ? {} : { passes: ['all', optionalPass], optionalPasses: [optionalPass] }
+  const resource = {
+    resourcePath,
+    passes: ['all'],
+    overlapSeconds: 120,
+    builtInSchema: {},
+    ...feed,
+    ...selection,
+    ...optional,
+  }
   const source: ScriptedSource = {
     objects: [],
     unlisted: [],
@@ -65,13 +77,14 @@ export function createScriptedSource(
     onRead: () => {},
     plugin: {
       connectionSpec: { id: connectionSpecId, name: 'scripted' },
-      resources: [{ resourcePath, passes: ['all'], overlapSeconds: 120, builtInSchema: {}, ...feed, ...selection }],
+      resources: [resource],
       connect: () => ({
         check: async () => {},
         parallelism: () => source.parallelism,
         readPage: async (request) => {
           source.requests.push(request)
-          return (await source.onRead(request, source.requests.length)) ?? pageOf(source.objects, request)
+          const answer = await source.onRead(request, source.requests.length)
+          return answer ?? pageOf(request.pass === optionalPass ? source.unlisted : source.objects, request)
         },
         ...(hasFeed ? single : {}),
       }),

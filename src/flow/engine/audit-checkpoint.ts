@@ -19,6 +19,8 @@ export interface AuditCheckpoint {
   readonly planned: readonly ReadRange[]
   readonly ranges: readonly ReadRange[]
   readonly unlisted: UnlistedProgress
+  /** List passes that the source refused to show. */
+  readonly leftOut: readonly string[]
   /** What could not be listed. */
   readonly notes: readonly string[]
   readonly counts: AuditCounts
@@ -65,6 +67,7 @@ export function newAuditCheckpoint({ parts, position, now, observedFrom }: NewAu
     planned,
     ranges: planned,
     unlisted: { lookedAtUpTo: null, done: false },
+    leftOut: [],
     notes: notesOf(parts),
     counts: NOTHING_COMPARED,
   }

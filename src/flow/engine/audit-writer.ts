@@ -42,7 +42,10 @@ export class AuditWriter {
   /** As last committed; null before the audit has started. */
   get checkpoint(): AuditCheckpoint | null {
     const { checkpoint } = this.#saved.state
-    return checkpoint === null ? null : (JSON.parse(checkpoint) as AuditCheckpoint)
+    // One that an earlier version wrote does not tell what was left out.
+    if (checkpoint === null) return null
+    const stored = JSON.parse(checkpoint) as AuditCheckpoint
+    return { ...stored, leftOut: stored.leftOut ?? [] }
   }
 
   /**

@@ -37,6 +37,8 @@ export interface Checkpoint {
   readonly notifications: NotificationProgress | null
   /** Creation of the newest object seen, Unix seconds by the source's clock; null when none was. */
   readonly newestCreated: number | null
+  /** List passes that the source refused to show, each once; the flow's next run reads them from its beginning. */
+  readonly leftOut: readonly string[]
   /** What the reader of the run's metrics must know: what it could not read and what follows from it. */
   readonly notes: readonly string[]
   readonly counts: RunCounts
@@ -167,6 +169,7 @@ export function checkpointForRetry(checkpoint: Checkpoint): Checkpoint {
     ...checkpoint,
     copiedAt: null,
     ranges: checkpoint.planned,
+    leftOut: [],
     changes: changes && { ...changes, cursor: null, done: changes.isCovered, metKnown: false },
     relist: relist && { ...relist, lookedAtUpTo: null, done: false },
     repair: repair && { ...repair, mendedUpTo: 0, done: false },
@@ -191,5 +194,6 @@ const LATER_MEMBERS = {
   undecided: [],
   notifications: null,
   newestCreated: null,
+  leftOut: [],
   notes: [],
 }

@@ -38,6 +38,7 @@ export function newCheckpoint({ sourceName, now, window, repair, notifications }
     undecided: [],
     notifications: notifications ?? null,
     newestCreated: null,
+    leftOut: [],
     notes: [],
     counts: NO_COUNTS,
   }
@@ -56,6 +57,8 @@ export interface ListPlan {
   readonly relist: Relist | null
   /** Objects to look at again although nothing announces a change. */
   readonly due: readonly DueObject[]
+  /** Passes to read from the flow's beginning: an earlier run had to leave them out. */
+  readonly owed: readonly string[]
   readonly notes: readonly string[]
 }
 
@@ -63,12 +66,19 @@ export interface ListPlan {
 export function prepare(checkpoint: Checkpoint, plan: ListPlan): Checkpoint {
   const { resource, changes, relist, notes } = plan
   const created = listWindow(plan)
-  const isEmpty = created.to !== null && (created.from ?? 0) >= created.to
-  const windows = [...(isEmpty ? [] : [created]), ...revisitWindows(plan.due, created)]
-  const passes = resource.passes.flatMap((pass) => windows.map((window) => ({ pass, created: window })))
+  const windows = windowsToRead(created, plan.due)
+  const owed = windowsToRead({ ...created, from: fromOrAll(Math.ceil(plan.beginning / 1000)) }, plan.due)
+  const passes = resource.passes.flatMap((pass) =>
+    (plan.owed.includes(pass) ? owed : windows).map((window) => ({ pass, created: window })),
+  )
   const planned: ReadRange[] = passes.map((range, no) => ({ ...range, no, cursor: null, done: false }))
   const counts = { ...checkpoint.counts, dropped: resource.selection ? (checkpoint.counts.dropped ?? 0) : null }
-  return { ...checkpoint, isPrepared: true, planned, ranges: planned, changes, relist, notes, counts }
+  return { ...checkpoint, isPrepared: true, planned, ranges: planned, leftOut: [], changes, relist, notes, counts }
+}
+
+function windowsToRead(created: CreatedWindow, due: readonly DueObject[]): readonly CreatedWindow[] {
+  const isEmpty = created.to !== null && (created.from ?? 0) >= created.to
+  return [...(isEmpty ? [] : [created]), ...revisitWindows(due, created)]
 }
 
 /**
@@ -85,7 +95,11 @@ export function listWindow(plan: ListPlan): CreatedWindow {
     const seen = resource.divisible ? Math.min(from, newestCreated ?? earliest) : from
     from = Math.max(earliest, seen - resource.overlapSeconds)
   }
-  return { from: from <= 0 ? null : from, to }
+  return { from: fromOrAll(from), to }
+}
+
+function fromOrAll(from: number): number | null {
+  return from <= 0 ? null : from
 }
 
 /** More single ranges than this cost more than reading what lies between them. */

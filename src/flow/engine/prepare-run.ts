@@ -96,7 +96,10 @@ export async function prepareRun(
   const hasLeftovers = isFirst && endsNow && (await holdsObjects(scope, parts))
   const relist = hasLeftovers ? newRelist(null, null, seenFrom(parts, observations.observe())) : plan.relist
   const due = endsNow && relist === null ? await dueObjects(scope, parts, now) : []
-  const lists = { window, resource: parts.resource, beginning, continues, due }
+  // A window somewhere else shows too little to make up for what was left out.
+  const moves = progress !== null && movesFlow(window, parts.schedule, progress.position)
+  const owed = moves ? (progress.leftOut ?? parts.resource.optionalPasses ?? []) : []
+  const lists = { window, resource: parts.resource, beginning, continues, due, owed }
   const notes = [...plan.notes, ...(parts.resource.selection ? [parts.resource.selection.note] : [])]
   return prepare(checkpoint, { ...plan, ...lists, relist, notes, newestCreated: progress?.newestCreated ?? null })
 }
@@ -179,6 +182,7 @@ export function relistAfterHole(
     // What this run has seen since its mark need not be listed again to count as seen.
     relist: newRelist(HOLE, takenAt, seenFrom(parts, changes.mark.observedFrom)),
     due: [],
+    owed: [],
     notes,
   }
   return prepare(checkpoint, plan)

@@ -7,6 +7,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { NO_OBSERVATION, NOTHING_OBSERVED, observeRecords, withCause, withDeletions } from './observe-records.ts'
 import type { PageCommitter, PageToCommit } from './page-committer.ts'
 import { Stopped } from './patience.ts'
+import { withLeftOut } from './read-lists.ts'
 import { withoutUnknown } from './selection.ts'
 import type { SourceReader } from './source-reader.ts'
 
@@ -31,6 +32,8 @@ export interface NamedObjectOptions {
 
 export interface ReadChangesOptions extends ReadObjectsOptions {
   readonly feed: ChangeFeedRules
+  /** Those of the resource, see `SourceResource`. */
+  readonly optionalPasses: readonly string[]
   /** Entries that the flow has handled before this run. */
   readonly known: ReadonlySet<string>
   /** Of what changed, the flow takes objects created since then, Unix seconds, and those that are there already. */
@@ -56,7 +59,8 @@ export async function readChanges(options: ReadChangesOptions): Promise<void> {
     const ids = await idsToRead(options, changes, progress)
     const passes = changes.flatMap(({ listPasses = [] }) => listPasses)
     const causes = causesOf(changes)
-    const advance = (checkpoint: Checkpoint) => ({ ...withPasses(checkpoint, passes), changes: after })
+    const refused = refusalsIn(changes, options)
+    const advance = (checkpoint: Checkpoint) => ({ ...refused(withPasses(checkpoint, passes)), changes: after })
     await readAndCommit({ ...options, causes }, ids, { advance })
   }
 }
@@ -70,6 +74,17 @@ export function withPasses(checkpoint: Checkpoint, passes: readonly string[]): C
     .filter((pass) => !open.has(pass))
     .map((pass) => ({ no: ++no, pass, created: { from: null, to: null }, cursor: null, done: false }))
   return { ...checkpoint, ranges: [...ranges, ...added] }
+}
+
+const UNNAMED = 'changes concern objects that the source refused to name.'
+
+/** Notes what the source has refused to show of the entries' objects, as if the pass itself had been refused. */
+function refusalsIn(
+  changes: readonly Change[],
+  { optionalPasses }: ReadChangesOptions,
+): (checkpoint: Checkpoint) => Checkpoint {
+  const refused = optionalPasses.filter((pass) => changes.some(({ refusedPass }) => refusedPass === pass))
+  return (checkpoint) => refused.reduce((noted, pass) => withLeftOut(noted, pass, UNNAMED), checkpoint)
 }
 
 const NO_CHANGES = { changes: [], nextCursor: null }

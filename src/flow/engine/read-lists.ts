@@ -16,7 +16,7 @@ import type { RefineList } from './selection.ts'
 import type { SourceReader } from './source-reader.ts'
 
 /** How far the lists are read. */
-export type ListCheckpoint = Pick<Checkpoint, 'planned' | 'ranges' | 'notes'>
+export type ListCheckpoint = Pick<Checkpoint, 'planned' | 'ranges' | 'leftOut' | 'notes'>
 
 /** A page of a list, and what it makes of the checkpoint that is stored with it. */
 export interface ListedPage {
@@ -156,14 +156,15 @@ class ListReading {
 
   async #readAndStore(range: LiveRange): Promise<void> {
     const { committer } = this.#options
-    const { nextCursor, observed, observation, isReread, note } = await this.#observePage(range)
+    const { nextCursor, observed, observation, isReread, note, refusal } = await this.#observePage(range)
     await committer.commit({
       observed,
       observation,
       isReread,
       advance: (checkpoint) => {
         const advanced = this.#advance(checkpoint, range, nextCursor)
-        return note === null ? advanced : { ...advanced, notes: [...checkpoint.notes, note] }
+        const noted = note === null ? advanced : { ...advanced, notes: [...checkpoint.notes, note] }
+        return refusal === null ? noted : withLeftOut(noted, range.pass, refusal)
       },
     })
     range.stored(nextCursor)
@@ -183,11 +184,11 @@ class ListReading {
       const read = { records, observation: page.observation }
       const taken = refine === undefined ? read : await refine(range.pass, read)
       const observed = withDropped(observeRecords(taken.records, mapper), dropped)
-      return { nextCursor, observed, observation: taken.observation, isReread, note }
+      return { nextCursor, observed, observation: taken.observation, isReread, note, refusal: null }
     } catch (error) {
       if (!isRefusedPass(error, resource, range.pass)) throw error
-      const note = `The list pass ${range.pass} was left out: ${error.message}`
-      return { nextCursor: null, observed: NOTHING_OBSERVED, observation: NO_OBSERVATION, isReread: false, note }
+      const nothing = { nextCursor: null, observed: NOTHING_OBSERVED, observation: NO_OBSERVATION, isReread: false }
+      return { ...nothing, note: null, refusal: error.message }
     } finally {
       this.#onTheirWay -= 1
       this.#wake()
@@ -241,6 +242,21 @@ class ListReading {
   #isDivisible({ pass }: { readonly pass: string }): boolean {
     const { divisible = false, optionalPasses = [] } = this.#options.resource
     return divisible && !optionalPasses.includes(pass)
+  }
+}
+
+/** The checkpoint that notes what the source has refused to show, once for each pass. */
+export function withLeftOut<C extends Pick<Checkpoint, 'leftOut' | 'notes'>>(
+  checkpoint: C,
+  pass: string,
+  refusal: string,
+): C {
+  const { leftOut, notes } = checkpoint
+  if (leftOut.includes(pass)) return checkpoint
+  return {
+    ...checkpoint,
+    leftOut: [...leftOut, pass],
+    notes: [...notes, `The list pass ${pass} was left out: ${refusal}`],
   }
 }
 

@@ -229,7 +229,7 @@ export class RunExecution {
 
 /** Moves the flow's position, unless the flow was pointed at something else while the run was going on. */
 async function advanceFlow(scope: StoreScope, parts: RunParts, checkpoint: Checkpoint): Promise<void> {
-  const { window, startedAt, changes, newestCreated, repair, notifications } = checkpoint
+  const { window, startedAt, changes, newestCreated, leftOut, repair, notifications } = checkpoint
   const progress = await scope.progress.get(parts.flow.no)
   if (progress === null || repair !== null || notifications !== null || !(await isStillJoined(scope, parts))) return
   if (!movesFlow(window, parts.schedule, progress.position)) return
@@ -242,6 +242,7 @@ async function advanceFlow(scope: StoreScope, parts: RunParts, checkpoint: Check
     ...progress,
     position: positionAfterRun(window, parts.schedule, progress.position),
     newestCreated: newest(progress.newestCreated, newestCreated),
+    leftOut,
     changePosition: changes && changeFeed ? JSON.stringify(positionAfter(changes, known, changeFeed)) : leftAsItWas,
   })
 }

@@ -51,7 +51,7 @@ export async function runStages(options: RunStagesOptions): Promise<void> {
     const position = parseChangePosition((await progress.get(parts.flow.no))?.changePosition ?? null)
     const known = new Set(position?.known)
     const createdFrom = Math.ceil(flowBeginning(parts.schedule) / 1000)
-    await readChanges({ ...objects, feed, known, createdFrom })
+    await readChanges({ ...objects, feed, optionalPasses: resource.optionalPasses ?? [], known, createdFrom })
     // The passes that changes have added.
     await readLists({ ...lists, takes: (pass) => !resource.passes.includes(pass) })
     const { changes, relist } = committer.checkpoint

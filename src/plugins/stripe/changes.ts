@@ -11,7 +11,7 @@ import {
 } from '../plugin.ts'
 import type { StripeClient, StripeObject } from './client.ts'
 import { createdOf } from './cursor.ts'
-import { isOutOfReach } from './errors.ts'
+import { isForbidden, isUnknown } from './errors.ts'
 import { listPage } from './list-page.ts'
 import { mapSideBySide } from '../../map-side-by-side.ts'
 import { completeNestedLists } from './nested-lists.ts'
@@ -55,21 +55,28 @@ export async function readUndelivered(client: StripeClient, request: ReadUndeliv
 }
 
 /** The snapshot with its nested lists as they are now; a snapshot that cannot be completed as it is. */
-type SnapshotCompleter = (snapshot: JsonObject, holder: ResourcePath) => Promise<JsonObject>
+interface CompletedSnapshot {
+  readonly snapshot: JsonObject
+  /** It may lack entries, which the key may not read. */
+  readonly isRefused: boolean
+}
+
+type SnapshotCompleter = (snapshot: JsonObject, holder: ResourcePath) => Promise<CompletedSnapshot>
 
 /** Completes the same object once, however many events of a page carry it. */
 function snapshotCompleter(client: StripeClient, signal: AbortSignal): SnapshotCompleter {
-  const completed = new Map<string, Promise<JsonObject>>()
+  const completed = new Map<string, Promise<CompletedSnapshot>>()
   return (snapshot, holder) => {
     const { id } = snapshot
-    if (typeof id !== 'string') return Promise.resolve(snapshot)
+    if (typeof id !== 'string') return Promise.resolve({ snapshot, isRefused: false })
     const known = completed.get(id)
     if (known !== undefined) return known
-    const reading = completeNestedLists(client, STRIPE_RESOURCES[holder], { ...snapshot, id }, signal).catch(
+    const reading = completeNestedLists(client, STRIPE_RESOURCES[holder], { ...snapshot, id }, signal).then(
+      (complete) => ({ snapshot: complete, isRefused: false }),
       (error: unknown) => {
         // The holder needs a permission of its own, like the optional pass: without it the inlined entries must do.
-        if (isOutOfReach(error)) return snapshot
-        throw error
+        if (!isForbidden(error) && !isUnknown(error)) throw error
+        return { snapshot, isRefused: isForbidden(error) }
       },
     )
     completed.set(id, reading)
@@ -91,12 +98,13 @@ async function namedBy(
   resource: StripeResource,
   { type, data }: JsonObject,
   complete: SnapshotCompleter,
-): Promise<NamedObjects> {
+): Promise<NamedObjects & Pick<Change, 'refusedPass'>> {
   const rule = typeof type === 'string' ? resource.events[type] : undefined
   const snapshot = isJsonObject(data) ? data.object : undefined
   if (rule === undefined || !isJsonObject(snapshot)) return { objectIds: [] }
-  const objectIds = await objectIdsOf(rule, snapshot, complete)
-  return { objectIds, listPasses: holderPassesOf(resource, rule, snapshot) }
+  const { objectIds, isRefused } = await objectIdsOf(rule, snapshot, complete)
+  const refused = isRefused && resource.embeddedPass !== null ? { refusedPass: resource.embeddedPass.name } : {}
+  return { objectIds, listPasses: holderPassesOf(resource, rule, snapshot), ...refused }
 }
 
 function holderPassesOf({ holderPass }: StripeResource, { isHeld }: EventRule, { id }: JsonObject): readonly string[] {
@@ -107,9 +115,10 @@ async function objectIdsOf(
   { objectIds, holder }: EventRule,
   snapshot: JsonObject,
   complete: SnapshotCompleter,
-): Promise<readonly string[]> {
+): Promise<{ readonly objectIds: readonly string[]; readonly isRefused: boolean }> {
   const ids = objectIds(snapshot)
-  if (holder === undefined) return ids
+  if (holder === undefined) return { objectIds: ids, isRefused: false }
+  const completed = await complete(snapshot, holder)
   // Entries may have come and gone since the event: what stood there then and what stands there now both count.
-  return [...new Set([...ids, ...objectIds(await complete(snapshot, holder))])]
+  return { objectIds: [...new Set([...ids, ...objectIds(completed.snapshot)])], isRefused: completed.isRefused }
 }

@@ -45,9 +45,14 @@ export function retryAfterMsOf(error: unknown): number | undefined {
   return parseRetryAfter(headersOf(error)['retry-after'])
 }
 
-/** True when the key may not read something or Stripe does not know it (any more): it is as good as not there. */
-export function isOutOfReach(error: unknown): boolean {
-  return error instanceof Stripe.errors.StripeError && (error.statusCode === 403 || error.code === 'resource_missing')
+/** True when the key may not read something. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.statusCode === 403
+}
+
+/** True when Stripe does not know something (any more). */
+export function isUnknown(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.code === 'resource_missing'
 }
 
 const PERMISSION_NAME = /\brak_\w+/

@@ -10,6 +10,7 @@ export function createFlowProgressStore(db: Database): FlowProgressStore {
         position: progress.position,
         change_position: progress.changePosition,
         newest_created: progress.newestCreated,
+        left_out_passes: progress.leftOut === null ? null : JSON.stringify(progress.leftOut),
       }
       await db
         .insertInto('flow_progress')
@@ -58,5 +59,6 @@ function fromRow(row: Selectable<FlowProgressTable>): FlowProgress {
     position: row.position,
     changePosition: row.change_position,
     newestCreated: row.newest_created,
+    leftOut: row.left_out_passes === null ? null : (JSON.parse(row.left_out_passes) as readonly string[]),
   }
 }

@@ -59,6 +59,8 @@ export interface FlowProgressTable {
   change_position: string | null
   /** Unix seconds. */
   newest_created: number | null
+  /** JSON text. */
+  left_out_passes: string | null
 }
 
 export interface RunStateTable {

@@ -14,7 +14,7 @@ function schedule(backfill: boolean): Schedule {
 
 /** A plan over a window, first run or the continuation of one. */
 function plan(window: { start: number; end: number }, more: Partial<ListPlan> = {}): ListPlan {
-  const unknown = { newestCreated: null, changes: null, relist: null, due: [], notes: [] }
+  const unknown = { newestCreated: null, changes: null, relist: null, due: [], owed: [], notes: [] }
   return { window, resource, beginning: 0, continues: false, ...unknown, ...more }
 }
 

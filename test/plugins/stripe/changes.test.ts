@@ -141,6 +141,15 @@ describe('the object that an event names', () => {
             .map(({ id }) => id),
         ),
       ])
+      expect(change?.refusedPass).toBe('embedded')
+    })
+
+    test('a key that may read them, or a subscription that is gone, leaves nothing to ask for again', async () => {
+      const long = find(sandbox, 'subscriptions', isLong)
+      emit('customer.subscription.updated', long)
+      emit('customer.subscription.updated', { ...long, id: 'sub_gone' })
+      const changes = await readChanges(source, 'prices')
+      expect(changes.map(({ refusedPass }) => refusedPass)).toEqual([undefined, undefined])
     })
   })
 })
