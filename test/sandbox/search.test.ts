@@ -203,6 +203,23 @@ describe('refusals', () => {
     expect(json.error.message).toContain(`Unrecognized request URL (GET: /v1/${resource}/search)`)
   })
 
+  test.each(['charges', 'customers', 'subscriptions'] as const)(
+    'counts %s by creation as many as it shows, deleted and late ones left out',
+    async (resource) => {
+      const [newest] = sandbox.world.all('customers')
+      sandbox.apply({ type: 'delete', id: newest?.id ?? '' })
+      const times = [...sandbox.world.all(resource)].map(({ created }) => Number(created))
+      const [from, to] = [times[Math.floor(times.length * 0.8)], times[Math.floor(times.length * 0.2)]]
+      for (const query of [`created>=${from} AND created<${to}`, 'created>0', `created:${from}`, `-created>${from}`]) {
+        const shown = await searchIds(sandbox, resource, query)
+        const { json } = await searchPage(sandbox, resource, query, { limit: '1', 'expand[]': 'total_count' })
+        expect(json.total_count).toBe(shown.length)
+        expect(shown).toEqual(fittingIds(sandbox, resource, query))
+        expect(shown.length).toBeGreaterThan(0)
+      }
+    },
+  )
+
   test('versions before 2020-08-27 cannot search', async () => {
     const at = async (version: string) =>
       (await searchPage(sandbox, 'subscriptions', DEVICE_QUERY, {}, { version })).status

@@ -13,16 +13,18 @@ export interface SampledCount {
 }
 
 /** No account is older: 2010-01-01. */
-const FIRST_ACCOUNTS = 1_262_304_000
+export const FIRST_ACCOUNTS = 1_262_304_000
 /** So many calls look for the oldest object before the rest looks at how the objects spread. */
 const EXTENT_CALLS = 5
 /** The oldest object is known well enough when the bounds of its age differ by less than this factor. */
-const AGE_TOLERANCE = 1.25
+export const AGE_TOLERANCE = 1.25
 /** The walk leaves out so much of a page between two pages. */
 const FIRST_STRIDE = 0.5
 /** How the stride grows while the density stays the same, and the factor up to which two densities are the same. */
 const STRIDE_GROWTH = 2.5
 const SAME_DENSITY = 1.6
+/** A page has too few objects to tell a density well: one change beyond `SAME_DENSITY` may be chance, beyond this it is none. */
+const CLEAR_CHANGE = 2
 /** Over a larger share of the window than this, another density is a trend and no burst. */
 const LOCAL_SHARE = 0.1
 /** The share of the walk's own mean density in the estimate; the trend over the whole window has the rest. */
@@ -164,7 +166,7 @@ async function findExtent(survey: Survey, known: Part): Promise<void> {
   let most = survey.end - survey.oldest
   let calls = 1
   while (!survey.isSpent && calls < EXTENT_CALLS && most / least > AGE_TOLERANCE) {
-    const age = most / least > 4 ? Math.sqrt(least * most) : (least + most) / 2
+    const age = middleAge(least, most)
     const part = await survey.readBefore(Math.round(survey.end - age))
     calls++
     if (!part.closed) least = survey.end - part.lo
@@ -174,9 +176,14 @@ async function findExtent(survey: Survey, known: Part): Promise<void> {
   survey.oldest = Math.round(survey.end - (least + most) / 2)
 }
 
+/** The middle of the bounds of an age, by its logarithm while they are far from each other. */
+export function middleAge(least: number, most: number): number {
+  return most / least > 4 ? Math.sqrt(least * most) : (least + most) / 2
+}
+
 interface Walk {
   readonly parts: readonly Part[]
-  /** The density was the same at every short stride. */
+  /** The density was the same at every short stride, but for one that may be chance. */
   readonly isSmooth: boolean
 }
 
@@ -185,7 +192,7 @@ async function walkOlder(survey: Survey, newest: Part): Promise<Walk> {
   let part = newest
   const parts = [part]
   let stride = FIRST_STRIDE
-  let isSmooth = true
+  let changes = 0
   while (!survey.isSpent) {
     const pageSeconds = 100 / part.olderRate
     const next = Math.round(part.lo - stride * pageSeconds)
@@ -199,11 +206,12 @@ async function walkOlder(survey: Survey, newest: Part): Promise<Walk> {
       parts.push(await survey.readBefore(Math.round(part.lo - Math.sqrt(pageSeconds * skipped))))
     }
     const isSame = change >= 1 / SAME_DENSITY && change <= SAME_DENSITY
-    isSmooth &&= isSame || skipped > LOCAL_SHARE * (survey.end - survey.oldest)
+    const isLocal = skipped <= LOCAL_SHARE * (survey.end - survey.oldest)
+    if (!isSame && isLocal) changes += change > CLEAR_CHANGE || change < 1 / CLEAR_CHANGE ? 2 : 1
     stride = isSame ? stride * STRIDE_GROWTH : FIRST_STRIDE
     part = reached
   }
-  return { parts: parts.toSorted((one, other) => other.hi - one.hi), isSmooth }
+  return { parts: parts.toSorted((one, other) => other.hi - one.hi), isSmooth: changes < 2 }
 }
 
 /** Up to where the gap below a part goes. */

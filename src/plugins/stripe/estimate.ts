@@ -2,15 +2,19 @@ import { FatalSourceError, RetriableSourceError } from '../plugin.ts'
 import type { CreatedWindow, EstimateRequest, SourceEstimate } from '../plugin.ts'
 import type { StripeClient, StripeList, StripeParameters } from './client.ts'
 import { CHANGE_FEED, EstimateCalls, MOST_CALLS } from './estimate-calls.ts'
-import { estimateBySampling } from './estimate-sampling.ts'
-import type { SampledPage } from './estimate-sampling.ts'
-import { isResourcePath, RESOURCE_PATHS, STRIPE_RESOURCES } from './resources.ts'
-import type { StripeFilters, StripeResource } from './resources.ts'
+import { estimateByCounting } from './estimate-counting.ts'
+import { estimateBySampling, FIRST_ACCOUNTS } from './estimate-sampling.ts'
+import type { SampledCount, SampledPage } from './estimate-sampling.ts'
+import { isResourcePath, STRIPE_RESOURCES } from './resources.ts'
+import type { ResourcePath, StripeFilters, StripeResource } from './resources.ts'
+import { SearchCounter } from './search-counter.ts'
 
 export interface StripeEstimatorOptions {
   readonly client: Pick<StripeClient, 'list' | 'parallelism'>
   /** A client that asks for `COUNTING_API_VERSION`, for the one question that newer versions refuse. */
   readonly countingClient: Pick<StripeClient, 'list'>
+  /** A client in a version that can search; not `client`, which tells its parallelism by what it read last. */
+  readonly searchClient: Pick<StripeClient, 'search'>
   /** What the clients authenticate with; kept out of every message. */
   readonly key: string
   /** What the account's budget allows for one endpoint. */
@@ -29,7 +33,7 @@ const REQUESTS_PER_PAGE = 1.05
 
 /**
  * Makes the estimate of a first run, from at most 20 calls. Rows are counted when the lists are short or Stripe counts
- * them, else estimated from some of their pages. Throws source errors only, and the reason of an aborted signal.
+ * them, else estimated from what its Search counts, else from some of their pages. Throws source errors only, and the reason of an aborted signal.
  */
 export function createStripeEstimator(
   options: StripeEstimatorOptions,
@@ -44,6 +48,8 @@ export function createStripeEstimator(
 
 /** One list pass of the resource. */
 interface ListPass {
+  /** The resource of the objects that it lists. */
+  readonly resourcePath: ResourcePath
   readonly listPath: string
   readonly filters: StripeFilters
   readonly permission: string
@@ -54,6 +60,11 @@ interface ListPass {
 interface PassCount {
   readonly rows: number
   readonly exact: boolean
+}
+
+interface SearchedCount {
+  readonly rows: number | null
+  readonly atLeast: number
 }
 
 class Estimate {
@@ -79,7 +90,7 @@ class Estimate {
       return { permissions, rows: 0, exact: true, requests: 0, seconds: 0, calls: this.#calls.count }
     }
     const granted = new Set(permissions.filter((entry) => entry.granted).map(({ resourcePath }) => resourcePath))
-    const passes = passesOf(this.#resource).filter(({ listPath }) => granted.has(pathOf(listPath) ?? ''))
+    const passes = passesOf(this.#resource).filter(({ resourcePath }) => granted.has(resourcePath))
     const counts = await this.#countPasses(passes, own.page)
     return { permissions, ...this.#summary(passes, counts, granted.has(CHANGE_FEED)), calls: this.#calls.count }
   }
@@ -100,15 +111,47 @@ class Estimate {
     const counted = calls > 0 ? await this.#askForCount(pass) : null
     if (counted !== null) return { rows: Math.max(counted, newest.data.length), exact: true }
 
+    const callsLeft = () => calls - (this.#calls.count - before)
+    const { rows: searched, atLeast } = await this.#countBySearch(pass, newest, callsLeft)
+    if (searched !== null) return { rows: searched, exact: false }
+    const { count, exact } = await this.#sample(pass, newest, callsLeft)
+    return { rows: exact ? count : Math.max(count, atLeast), exact }
+  }
+
+  /**
+   * Not called exact, as the index may be an hour behind. `rows` is null when the resource cannot be searched, or not by this
+   * account; the list then holds `atLeast` all the same.
+   */
+  async #countBySearch(pass: ListPass, newest: StripeList, callsLeft: () => number): Promise<SearchedCount> {
+    const { signal, window } = this.#request
+    const { searchClient: client } = this.#options
+    const counter = SearchCounter.of({ client, calls: this.#calls, resourcePath: pass.resourcePath, signal })
+    const times = newest.data.map(createdOf)
+    const [first = 0] = times
+    if (counter === null || callsLeft() <= 0) return { rows: null, atLeast: 0 }
+    try {
+      const rows = await estimateByCounting({
+        range: { from: window.from ?? FIRST_ACCOUNTS, to: first + 1 },
+        leastAge: first + 1 - (times.at(-1) ?? first),
+        count: (range) => counter.count(range),
+        callsLeft,
+      })
+      // Less than the list shows is the answer of an index that is not there yet.
+      return { rows: rows > times.length ? rows : null, atLeast: counter.most }
+    } catch (error) {
+      if (!isRefusal(error) && !(error instanceof RetriableSourceError)) throw error
+      return { rows: null, atLeast: counter.most }
+    }
+  }
+
+  #sample(pass: ListPass, newest: StripeList, callsLeft: () => number): Promise<SampledCount> {
     let known: StripeList | undefined = newest
     const read = async (window: CreatedWindow): Promise<SampledPage> => {
       const page = known ?? (await this.#list(pass, { ...windowParameters(window), limit: String(PAGE_SIZE) }))
       known = undefined
       return { times: page.data.map(createdOf), hasMore: page.hasMore }
     }
-    const callsLeft = () => calls - (this.#calls.count - before)
-    const { count, exact } = await estimateBySampling(read, this.#request.window, callsLeft)
-    return { rows: count, exact }
+    return estimateBySampling(read, this.#request.window, callsLeft)
   }
 
   /** Null when Stripe does not tell. */
@@ -126,7 +169,7 @@ class Estimate {
       if (totalCount !== undefined && totalCount !== null) return totalCount
     } catch (error) {
       // Any refusal of an old version or of counting leaves the lists as they are.
-      if (!(error instanceof FatalSourceError) || error.reason === 'credential') throw error
+      if (!isRefusal(error)) throw error
     }
     this.#isCountingRefused = true
     return null
@@ -171,16 +214,14 @@ class Estimate {
 }
 
 function passesOf(resource: StripeResource): readonly ListPass[] {
-  const { listPath, permission, passes, embeddedPass } = resource
-  const own = Object.values(passes).map((filters) => ({ listPath, filters, permission, isOwn: true }))
+  const { resourcePath, listPath, permission, passes, embeddedPass } = resource
+  const own = Object.values(passes).map((filters) => ({ resourcePath, listPath, filters, permission, isOwn: true }))
   if (embeddedPass === null) return own
   const holder = STRIPE_RESOURCES[embeddedPass.holder]
   const filters = holder.passes[embeddedPass.holderPass] ?? {}
-  return [...own, { listPath: holder.listPath, filters, permission: holder.permission, isOwn: false }]
-}
-
-function pathOf(listPath: string): string | undefined {
-  return RESOURCE_PATHS.find((path) => STRIPE_RESOURCES[path].listPath === listPath)
+  const { listPath: holderPath, permission: toHolder } = holder
+  const embedded = { resourcePath: embeddedPass.holder, listPath: holderPath, filters, permission: toHolder }
+  return [...own, { ...embedded, isOwn: false }]
 }
 
 function windowParameters({ from, to }: CreatedWindow): StripeFilters {
@@ -193,6 +234,11 @@ function windowParameters({ from, to }: CreatedWindow): StripeFilters {
 function createdOf({ created }: StripeList['data'][number]): number {
   if (typeof created === 'number') return created
   throw new RetriableSourceError('unavailable', 'Stripe listed an object without a creation time.')
+}
+
+/** True for what Stripe does not do for this account or key, which works all the same. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof FatalSourceError && error.reason !== 'credential'
 }
 
 /** An empty list takes a request too. */

@@ -85,8 +85,9 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
             return createSearchEstimator({ client, search, key, requestsPerSecond })(request)
           }
           const countingClient = createStripeClient({ ...clientOptions, apiVersion: COUNTING_API_VERSION })
+          const searchClient = createStripeClient({ ...clientOptions, apiVersion: DEFAULT_API_VERSION })
           const { perSecond: requestsPerSecond } = budget
-          return createStripeEstimator({ client, countingClient, key, requestsPerSecond })(request)
+          return createStripeEstimator({ client, countingClient, searchClient, key, requestsPerSecond })(request)
         },
       }
     },

@@ -2,6 +2,7 @@ import type { EstimateRequest, SourceEstimate } from '../plugin.ts'
 import type { StripeClient, StripeSearchResult } from './client.ts'
 import { CHANGE_FEED, EstimateCalls } from './estimate-calls.ts'
 import { STRIPE_RESOURCES } from './resources.ts'
+import { COUNTED_EXACTLY } from './search-counter.ts'
 import { queryWithin } from './search-page.ts'
 import type { StripeSearch } from './search-params.ts'
 
@@ -17,8 +18,6 @@ export interface SearchEstimatorOptions {
 }
 
 const PAGE_SIZE = 100
-/** Stripe counts no further than this. */
-const COUNTED_EXACTLY = 10_000
 
 /**
  * Makes the estimate of a first run that searches. Stripe tells how many objects it finds, so it takes one call besides

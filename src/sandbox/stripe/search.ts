@@ -14,6 +14,7 @@ import { expandAll } from './expand.ts'
 import { LIST_PARAMS } from './lists.ts'
 import type { ParamSchema } from './parameters.ts'
 import type { Resource } from './resources.ts'
+import { creationBounds, rowsByCreation } from './search-creation.ts'
 import { shape } from './shapes.ts'
 import type { JsonHash, ResourceName, StripeObject } from './types.ts'
 import type { World } from './world.ts'
@@ -64,7 +65,7 @@ export function searchResource({ world, version, path, params }: Call, resource:
   const paths = expand.filter((each) => each !== 'total_count')
   expandAll(page, paths, world, version)
   if (paths.length === expand.length) return page
-  return { ...page, total_count: count(hits(world, resource, query)) }
+  return { ...page, total_count: count(rowsByCreation(world, resource, query) ?? hits(world, resource, query)) }
 }
 
 function refuseAccount(world: World, version: string): void {
@@ -95,7 +96,8 @@ function* hits(world: World, resource: Resource, query: SearchQuery, after?: Pla
   const collection = world.collections[resource.name]
   const index = world.searchIndexes.get(resource.name)
   const nowMs = world.clock.nowMs()
-  for (const row of collection.older(-Infinity, after?.created ?? Infinity)) {
+  const { from, to } = creationBounds(query)
+  for (const row of collection.older(from, Math.min(to, after?.created ?? Infinity))) {
     if (after && !isBehind(row, after)) continue
     if (row.visibleAtMs !== undefined && row.visibleAtMs > nowMs) continue
     const indexed = index?.state(row, () => collection.object(row))
@@ -114,9 +116,10 @@ function take<T>(values: Iterable<T>, most: number): readonly T[] {
   return taken
 }
 
-function count(values: Iterator<unknown>): number {
+function count(values: Iterable<unknown>): number {
+  const iterator = values[Symbol.iterator]()
   let total = 0
-  while (total < MOST_COUNTED && values.next().done !== true) total++
+  while (total < MOST_COUNTED && iterator.next().done !== true) total++
   return total
 }
 
