@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Store, StoredEntity } from '../../src/store/store.ts'
 import { checkDataSet, type DataSetContent } from './check-dataset.ts'
-import { checkLastRuns, checkRelisting, checkRun, type FinishedRun } from './check-runs.ts'
+import { checkLastRuns, checkRelisting, checkRun, type FinishedRun, type Peace } from './check-runs.ts'
 import { checkVersionChains } from './check-versions.ts'
 import { HistoryFailure } from './history-failure.ts'
 import type { World } from './model/world.ts'
@@ -17,8 +17,7 @@ export interface FinishedHistory {
   readonly now: number
   /** What the host logged as an error of its own. */
   readonly errors: readonly string[]
-  /** Runs of each flow at the end, when nothing changed any more. */
-  readonly lastRuns: number
+  readonly peace: Peace
 }
 
 export interface HistoryCounts {
@@ -31,14 +30,14 @@ const ALL = 1_000_000
 
 /** Compares what a history left with the truth. Throws `HistoryFailure`. */
 export async function checkHistory(history: FinishedHistory): Promise<HistoryCounts> {
-  const { errors, flows, world, database, lastRuns } = history
+  const { errors, flows, world, database, peace } = history
   if (errors.length > 0) throw new HistoryFailure(`The host met an error of its own: ${errors[0]}`)
   const runs = await readRuns(history)
   for (const run of runs) checkRun(run, world)
   let relisted = 0
   for (const flow of flows) {
     const own = runs.filter((run) => run.flow === flow)
-    checkLastRuns(own, lastRuns)
+    checkLastRuns(own, peace)
     relisted += checkRelisting(own)
   }
   checkVersionChains(world, database)

@@ -19,6 +19,14 @@ export interface FinishedRun {
   readonly log: readonly DeliveredRecord[]
 }
 
+/** The end of a history, when nothing changes, fails or is hidden any more. */
+export interface Peace {
+  /** By the host's clock, ms. */
+  readonly since: number
+  /** So many runs of each flow begin in it, if not more. */
+  readonly runs: number
+}
+
 /** Checks what one run delivered and says about itself. Throws `HistoryFailure`. */
 export function checkRun({ no, document, log, flow }: FinishedRun, world: World): void {
   const ids = new Set<string | null>()
@@ -61,9 +69,14 @@ function checkMetrics(no: number, document: JsonObject, log: readonly DeliveredR
     throw new HistoryFailure(`Run ${no} delivered ${log.length}, its metrics say ${JSON.stringify(counts)}.`)
 }
 
-/** When nothing failed and nothing changed any more, every run succeeded, and all but the first delivered nothing. */
-export function checkLastRuns(runs: readonly FinishedRun[], lastRuns: number): void {
-  for (const [index, { no, document, log }] of runs.slice(-lastRuns).entries()) {
+/**
+ * When nothing failed and nothing changed any more, every run of a flow succeeded, and all but the first delivered nothing.
+ * Also those that a schedule made besides the ones that were asked for.
+ */
+export function checkLastRuns(runs: readonly FinishedRun[], { since, runs: least }: Peace): void {
+  const last = runs.filter(({ document }) => Number(document.createdAt) >= since)
+  if (last.length < least) throw new HistoryFailure(`Of at least ${least} runs at the end there are ${last.length}.`)
+  for (const [index, { no, document, log }] of last.entries()) {
     const { status, errors } = statusOf(document)
     if (status !== 'success') {
       throw new HistoryFailure(`Run ${no} is ${String(status)} although nothing failed: ${JSON.stringify(errors)}`)

@@ -52,6 +52,8 @@ class History {
   #clockSteps = 0
   /** The furthest that the host's clock was ahead, ms. */
   #furthestMs = 0
+  /** When nothing changed, failed or was hidden any more, by the host's clock, ms. */
+  #peaceAt = Infinity
   #checked = NOTHING_CHECKED
   #audited = NOT_AUDITED
 
@@ -119,8 +121,8 @@ class History {
     const { violation } = stage.pages
     if (violation !== null && tellsPagesApart(plan)) throw new HistoryFailure(violation)
     const { database, flows, world, now, errors } = stage
-    const { lastRuns } = plan
-    this.#checked = await checkHistory({ store: stage.medium.real, database, flows, world, now, errors, lastRuns })
+    const peace = { since: this.#peaceAt, runs: plan.lastRuns }
+    this.#checked = await checkHistory({ store: stage.medium.real, database, flows, world, now, errors, peace })
     if (plan.audit !== null) this.#audited = await auditHistory(stage, plan.audit)
   }
 
@@ -269,11 +271,18 @@ class History {
     stage.medium.faultRate = 0
     stage.scheduler.drop(stage.account)
     await stage.untilRunsEnd()
+    await stage.untilStill()
     // Nothing is hidden any more, and the host's clock is past all it has ever shown and past Stripe's.
     const { skewMs } = stage.hostClock
     stage.scheduler.leap(61_000 + Math.max(this.#furthestMs - skewMs, -skewMs))
     this.#leapPastMaturities()
-    for (let time = 0; time < this.#plan.lastRuns; time++) await this.#runFlows(0)
+    this.#peaceAt = stage.hostNow
+    for (let time = 0; time < this.#plan.lastRuns; time++) {
+      // Time leaps to the schedules' next times: a run that slept through it would fail for that.
+      await stage.untilStill()
+      await this.#runFlows(0)
+    }
+    await stage.untilStill()
   }
 
   /** No balance transaction may become available while the last runs go on: nobody could tell which state they saw. */

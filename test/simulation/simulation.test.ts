@@ -29,6 +29,11 @@ describe('the simulation', () => {
     expect(await runHistory(7)).toEqual(first)
     expect((await runHistory(8)).traceHash).not.toBe(first.traceHash)
   })
+
+  // Stripe's last silent changes are then past, and time has leapt to where the flow is due: at once, and again a moment later.
+  test('neither ends nor lets time leap while a schedule has a run to make', async () => {
+    expect(await runHistory(28_720)).toMatchObject({ failure: null, runs: 4 })
+  })
 })
 
 describe('a simulated history keeps every promise', () => {

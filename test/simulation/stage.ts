@@ -174,6 +174,26 @@ export class Stage {
     }
   }
 
+  /**
+   * Lets the simulation go on until the host has nothing to do. `untilRunsEnd` looks at one flow after another, and a schedule
+   * whose next time came while its run was going on makes another one meanwhile. Takes no step when all is still already.
+   */
+  async untilStill(): Promise<void> {
+    while (!(await this.#isStill())) await this.step()
+  }
+
+  /** All of it at one moment. While a transaction is open, whoever reads beneath the steps would wait for its end forever. */
+  async #isStill(): Promise<boolean> {
+    const { isLocked, real } = this.medium
+    if (isLocked) return false
+    for (const { no } of this.flows) {
+      if ((await real.runs.openRuns(no)).length > 0) return false
+      const nextDueAt = (await real.progress.get(no))?.nextDueAt ?? null
+      if (nextDueAt !== null && nextDueAt <= this.hostNow) return false
+    }
+    return true
+  }
+
   /** A request of a client. Null when it gets no answer because the host dies meanwhile, or an error. */
   async ask<T>(request: (host: SimulatedHost) => Promise<T>): Promise<T | null> {
     while (!this.#life?.isAlive) await this.step()
