@@ -166,7 +166,7 @@ function spawnNode(args: readonly string[], env: NodeJS.ProcessEnv): ChildProces
   const [command, ...options] = NODE
   return spawn(command ?? 'node', [...options, ...args], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, MALLOC_ARENA_MAX: '1', ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
 }
