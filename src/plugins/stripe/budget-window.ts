@@ -17,6 +17,8 @@ const COMPACT_AT = 1024
  * a bunch, and then processor and line wait for each other in turns.
  */
 const PACE = 0.8
+/** So many requests that a busy process sends late may follow at once, or its lateness would lower the rate. */
+const CATCH_UP = 3
 /** A shorter pause cannot be kept; with longer ones the processor is idle anyway. */
 const LEAST_PAUSE_MS = 2
 const MOST_PAUSE_MS = 12
@@ -49,7 +51,8 @@ export class SendWindow {
   #head = 0
   #guardMs = LEAST_GUARD_MS
   #guardSince = 0
-  #lastSentAt = -Infinity
+  /** When the next request is due if all keep their distance. */
+  #dueAt = -Infinity
 
   /** @param mostPerSecond - integer, at least 1 */
   constructor(mostPerSecond: number) {
@@ -68,13 +71,15 @@ export class SendWindow {
     const used = this.#sent.length - this.#head
     const rate = this.#rate.at(now)
     const excess = used - rate
-    if (excess < 0) return used * 2 < rate ? 0 : this.#pauseMs(now, rate)
+    if (excess < 0) return used * 2 < rate ? 0 : Math.max(0, this.#dueAt - now)
     const leaving = this.#sent[this.#head + excess]?.at ?? now
     return Math.min(leaving + windowMs - now, this.#rate.risesIn(now))
   }
 
   add(request: SentRequest): void {
-    this.#lastSentAt = request.sentAt
+    const pauseMs = this.#pauseMs(request.sentAt)
+    const lateMs = Math.min(Math.max(0, request.sentAt - this.#dueAt), CATCH_UP * pauseMs)
+    this.#dueAt = request.sentAt - lateMs + pauseMs
     this.#sent.push({ at: request.sentAt, request })
   }
 
@@ -85,10 +90,9 @@ export class SendWindow {
     this.#guardSince = now
   }
 
-  #pauseMs(now: number, rate: number): number {
-    const pauseMs = (SECOND_MS / rate) * PACE
-    if (pauseMs < LEAST_PAUSE_MS || pauseMs > MOST_PAUSE_MS) return 0
-    return Math.max(0, this.#lastSentAt + pauseMs - now)
+  #pauseMs(now: number): number {
+    const pauseMs = (SECOND_MS / this.#rate.at(now)) * PACE
+    return pauseMs < LEAST_PAUSE_MS || pauseMs > MOST_PAUSE_MS ? 0 : pauseMs
   }
 
   #guardAt(now: number): number {
