@@ -31,6 +31,17 @@ describe('subscriptions with more items than are inlined', () => {
     expect(await copy.drift()).toEqual(NO_DRIFT)
   })
 
+  test('are complete without a second reading of their page when Stripe asks to wait before every third of their requests', async () => {
+    const fault = { kind: 'status', status: 429, reason: 'endpoint-rate', retryAfter: 1 } as const
+    account.sandbox.faults.add({ match: { path: '/v1/subscription_items' }, times: null, percent: 33, fault })
+    const copy = await account.copy('subscriptions')
+    expect(account.sandbox.journal.count({ path: '/v1/subscription_items', status: 429 })).toBeGreaterThan(0)
+    const pages = Math.ceil(listed(account.sandbox.world, 'subscriptions').length / 100)
+    expect(account.sandbox.journal.count({ path: '/v1/subscriptions' })).toBe(pages)
+    account.sandbox.faults.clear()
+    expect(await copy.drift()).toEqual(NO_DRIFT)
+  })
+
   test('are complete when they are new', async () => {
     const copy = await account.copy('subscriptions')
     const { world } = account.sandbox

@@ -11,9 +11,11 @@ const PAGE_SIZE = 100
 /** So many objects of a page have their nested lists read at the same time; the account's budget has the last word. */
 const OBJECTS_AT_ONCE = 5
 
-/** Of a request that a limiter refused; the budget makes it wait besides. */
-const REPEATS = 5
+/** Of a request that a limiter refused; each time the pause is longer by as much. */
+const REPEATS = 8
 const REPEAT_AFTER_MS = 300
+/** How long a pause Stripe may ask for here; a longer one is the host's to respect. */
+const LONGEST_PAUSE_MS = 10_000
 
 /** The objects in the same order, every nested list of theirs complete. Throws what the client throws. */
 export function completeAll(
@@ -45,15 +47,17 @@ export async function completeNestedLists(
 
 /**
  * Repeats a request that a limiter refused. The host would repeat the whole page, of which so many requests may belong to
- * nested lists that one of them is always refused. How long Stripe asks to wait is the host's to respect.
+ * nested lists that one of them is always refused.
  */
 async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await request()
     } catch (error) {
-      if (!isRateLimited(error) || retryAfterMsOf(error) !== undefined || tries > REPEATS) throw error
-      await systemClock.sleep(tries * REPEAT_AFTER_MS, signal)
+      signal.throwIfAborted()
+      const pauseMs = Math.max(tries * REPEAT_AFTER_MS, retryAfterMsOf(error) ?? 0)
+      if (!isRateLimited(error) || tries > REPEATS || pauseMs > LONGEST_PAUSE_MS) throw error
+      await systemClock.sleep(pauseMs, signal)
       signal.throwIfAborted()
     }
   }
