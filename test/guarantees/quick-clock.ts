@@ -44,7 +44,8 @@ export class QuickClock implements Clock {
         signal?.removeEventListener('abort', wake)
         resolve()
       }
-      const sleeper: Sleeper = { until: this.#time + ms, wake }
+      // The host's clock shows whole milliseconds, and so does everything that it dates.
+      const sleeper: Sleeper = { until: this.#time + Math.ceil(ms), wake }
       signal?.addEventListener('abort', wake, { once: true })
       this.#sleepers.add(sleeper)
       this.#timer ??= setTimeout(() => this.#step(), STEP_MS)
