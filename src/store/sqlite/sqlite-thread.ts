@@ -1,11 +1,7 @@
-import { Kysely } from 'kysely'
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
-import { deliverPages } from '../sql/deliver-pages.ts'
-import { QueryTexts } from '../sql/query-texts.ts'
-import type { Tables } from '../sql/tables.ts'
 import { PreparedDatabase } from './prepared-database.ts'
-import { createSqliteDialect } from './sqlite-driver.ts'
+import type { createThreadDelivery } from './thread-delivery.ts'
 import type { Answer, Command, StatementCommand, ThreadOptions } from './writer-thread.ts'
 
 /**
@@ -14,14 +10,14 @@ import type { Answer, Command, StatementCommand, ThreadOptions } from './writer-
  */
 const { file, pragmas } = workerData as ThreadOptions
 
+/** What delivers pages takes longer to load than the thread to start, so it is loaded a little later or when it is needed. */
+const LOAD_DELIVERY_AFTER_MS = 1000
+
 const database = new DatabaseSync(file)
 database.exec(pragmas)
 const prepared = new PreparedDatabase(database)
-const db = new Kysely<Tables>({
-  dialect: createSqliteDialect({ writer: { run: async (command) => carryOut(command) }, reader: null, close }),
-})
-const texts = new QueryTexts()
 
+let delivery: Promise<ReturnType<typeof createThreadDelivery>> | undefined
 let last: Promise<void> = Promise.resolve()
 
 parentPort?.on('message', (command: Command) => {
@@ -30,11 +26,13 @@ parentPort?.on('message', (command: Command) => {
     if (command.kind === 'close') parentPort?.close()
   })
 })
+setTimeout(() => void loadDelivery(), LOAD_DELIVERY_AFTER_MS).unref()
 
 async function answer(command: Command): Promise<Answer> {
   try {
-    if (command.kind === 'deliverPages') return { result: await deliverPages(db, texts, command.request) }
-    return { result: carryOut(command) }
+    if (command.kind !== 'deliverPages') return { result: carryOut(command) }
+    const deliverPages = await loadDelivery()
+    return { result: await deliverPages(command.request) }
   } catch (error) {
     const { message, code, errcode, errstr } = error as Error & { code?: string; errcode?: number; errstr?: string }
     return { error: { message, code, errcode, errstr } }
@@ -47,4 +45,8 @@ function carryOut(command: StatementCommand) {
   return { rows: [], changes: 0 }
 }
 
-async function close(): Promise<void> {}
+function loadDelivery() {
+  return (delivery ??= import('./thread-delivery.ts').then(({ createThreadDelivery }) =>
+    createThreadDelivery({ run: async (command) => carryOut(command) }),
+  ))
+}
