@@ -1,15 +1,13 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { DatabaseSync } from 'node:sqlite'
-import { Kysely, sql, type CompiledQuery } from 'kysely'
+import { Kysely, sql } from 'kysely'
 import { silentLogger } from '../../src/logger.ts'
 import { MIGRATIONS } from '../../src/store/migrations/index.ts'
 import type { StoreDialect } from '../../src/store/sql/dialect.ts'
 import type { Migration } from '../../src/store/sql/migrate.ts'
 import { migrate } from '../../src/store/sql/migrate.ts'
 import type { Database, Tables } from '../../src/store/sql/tables.ts'
-import { QueryTexts } from '../../src/store/sql/query-texts.ts'
-import { deliverPages } from '../../src/store/sql/deliver-pages.ts'
-import { createScope } from '../../src/store/sql/scope.ts'
+import { createScope, createScopeParts } from '../../src/store/sql/scope.ts'
 import { sqliteJson } from '../../src/store/sqlite/json-path.ts'
 import { openMemory } from '../../src/store/sqlite/open-connections.ts'
 import { createSqliteDialect } from '../../src/store/sqlite/sqlite-driver.ts'
@@ -80,13 +78,7 @@ test('brings the records of a store of the first version along', async () => {
   await sql`insert into flow_progress values (9, null, 50, null)`.execute(db)
   await migrate(db, dialect, options)
 
-  const texts = new QueryTexts()
-  const { progress, records } = createScope(db, {
-    dialect,
-    texts,
-    send: <Row>(db: Database, query: CompiledQuery) => db.executeQuery<Row>(query),
-    deliverPages: (db, request) => deliverPages(db, texts, request),
-  })
+  const { progress, records } = createScope(db, createScopeParts(dialect))
   expect(await progress.get(9)).toMatchObject({ position: 50, newestCreated: null, leftOut: null })
   const target = { dataSetNo: 1, connectionSpecId: 'stripe', resourcePath: 'charges' }
   const deliver = (runNo: number, lastSequence: number, observedAt: number, contentHash: string) =>

@@ -42,8 +42,8 @@ export class AuditWriter {
   /** As last committed; null before the audit has started. */
   get checkpoint(): AuditCheckpoint | null {
     const { checkpoint } = this.#saved.state
-    // One that an earlier version wrote does not tell what was left out.
     if (checkpoint === null) return null
+    // One that an earlier version wrote does not tell what was left out.
     const stored = JSON.parse(checkpoint) as AuditCheckpoint
     return { ...stored, leftOut: stored.leftOut ?? [] }
   }

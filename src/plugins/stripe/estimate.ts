@@ -33,7 +33,8 @@ const REQUESTS_PER_PAGE = 1.05
 
 /**
  * Makes the estimate of a first run, from at most 20 calls. Rows are counted when the lists are short or Stripe counts
- * them, else estimated from what its Search counts, else from some of their pages. Throws source errors only, and the reason of an aborted signal.
+ * them, else estimated from what its Search counts, else from some of their pages. Throws source errors only, and the
+ * reason of an aborted signal.
  */
 export function createStripeEstimator(
   options: StripeEstimatorOptions,
@@ -214,14 +215,19 @@ class Estimate {
 }
 
 function passesOf(resource: StripeResource): readonly ListPass[] {
-  const { resourcePath, listPath, permission, passes, embeddedPass } = resource
-  const own = Object.values(passes).map((filters) => ({ resourcePath, listPath, filters, permission, isOwn: true }))
+  const { passes, embeddedPass } = resource
+  const own = Object.values(passes).map((filters) => passOf(resource, filters, true))
   if (embeddedPass === null) return own
   const holder = STRIPE_RESOURCES[embeddedPass.holder]
-  const filters = holder.passes[embeddedPass.holderPass] ?? {}
-  const { listPath: holderPath, permission: toHolder } = holder
-  const embedded = { resourcePath: embeddedPass.holder, listPath: holderPath, filters, permission: toHolder }
-  return [...own, { ...embedded, isOwn: false }]
+  return [...own, passOf(holder, holder.passes[embeddedPass.holderPass] ?? {}, false)]
+}
+
+function passOf(
+  { resourcePath, listPath, permission }: StripeResource,
+  filters: StripeFilters,
+  isOwn: boolean,
+): ListPass {
+  return { resourcePath, listPath, filters, permission, isOwn }
 }
 
 function windowParameters({ from, to }: CreatedWindow): StripeFilters {

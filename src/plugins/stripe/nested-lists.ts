@@ -54,7 +54,6 @@ async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Pro
     try {
       return await request()
     } catch (error) {
-      signal.throwIfAborted()
       const pauseMs = Math.max(tries * REPEAT_AFTER_MS, retryAfterMsOf(error) ?? 0)
       if (!isRateLimited(error) || tries > REPEATS || pauseMs > LONGEST_PAUSE_MS) throw error
       await systemClock.sleep(pauseMs, signal)

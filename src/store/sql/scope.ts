@@ -1,11 +1,12 @@
+import type { CompiledQuery } from 'kysely'
 import type { StoreScope } from '../store.ts'
 import { createAuditStore } from './audits.ts'
 import { createClientStore } from './clients.ts'
-import type { DeliverPages } from './deliver-pages.ts'
+import { deliverPages, type DeliverPages } from './deliver-pages.ts'
 import type { StoreDialect } from './dialect.ts'
 import { createEntityStore } from './entities.ts'
 import { createFlowProgressStore } from './flow-progress.ts'
-import type { QueryTexts } from './query-texts.ts'
+import { QueryTexts } from './query-texts.ts'
 import { createRecordStore } from './records.ts'
 import { createSearchIndexStore } from './search-index.ts'
 import { createRunStateStore } from './run-states.ts'
@@ -21,6 +22,17 @@ export interface ScopeParts {
   readonly texts: QueryTexts
   readonly send: SendStatement
   readonly deliverPages: DeliverPages
+}
+
+/** Parts that leave every statement to Kysely, one after the other. */
+export function createScopeParts(dialect: StoreDialect): ScopeParts {
+  const texts = new QueryTexts()
+  return {
+    dialect,
+    texts,
+    send: <Row>(db: Database, query: CompiledQuery) => db.executeQuery<Row>(query),
+    deliverPages: (db, request) => deliverPages(db, texts, request),
+  }
 }
 
 /** The stores of one connection or transaction. */

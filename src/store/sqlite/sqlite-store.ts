@@ -4,11 +4,9 @@ import type { Clock } from '../../clock.ts'
 import { systemClock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
 import { silentLogger } from '../../logger.ts'
-import { deliverPages } from '../sql/deliver-pages.ts'
 import type { StoreDialect } from '../sql/dialect.ts'
 import { migrate } from '../sql/migrate.ts'
-import { QueryTexts } from '../sql/query-texts.ts'
-import { createScope, type ScopeParts } from '../sql/scope.ts'
+import { createScope, createScopeParts, type ScopeParts } from '../sql/scope.ts'
 import type { Database, Tables } from '../sql/tables.ts'
 import type { Store } from '../store.ts'
 import { lockDataDir } from './data-dir-lock.ts'
@@ -86,16 +84,10 @@ export async function createSqliteStore(
 }
 
 function scopeParts({ writer }: SqliteConnections): ScopeParts {
-  const texts = new QueryTexts()
-  const here: ScopeParts = {
-    dialect: DIALECT,
-    texts,
-    send: <Row>(db: Database, query: CompiledQuery) => db.executeQuery<Row>(query),
-    deliverPages: (db, request) => deliverPages(db, texts, request),
-  }
-  if (!(writer instanceof WriterThread)) return here
+  const parts = createScopeParts(DIALECT)
+  if (!(writer instanceof WriterThread)) return parts
   return {
-    ...here,
+    ...parts,
     async send<Row>(db: Database, query: CompiledQuery): Promise<QueryResult<Row>> {
       if (!db.isTransaction) return db.executeQuery<Row>(query)
       return resultOf(await writer.run({ kind: 'execute', sql: query.sql, parameters: query.parameters }))

@@ -1,11 +1,26 @@
+import { afterEach } from '@jest/globals'
 import type { SourceEstimate } from '../../../src/plugins/plugin.ts'
 import { createAccountBudgets } from '../../../src/plugins/stripe/budget.ts'
 import { createStripeClient, DEFAULT_API_VERSION } from '../../../src/plugins/stripe/client.ts'
 import { COUNTING_API_VERSION, createStripeEstimator } from '../../../src/plugins/stripe/estimate.ts'
-import type { StripeSandbox } from '../../../src/sandbox/stripe/sandbox.ts'
+import { createStripeSandbox } from '../../../src/sandbox/stripe/sandbox.ts'
+import type { StripeSandbox, StripeSandboxOptions } from '../../../src/sandbox/stripe/sandbox.ts'
 
 export const KEY = 'sk_test_sandbox'
 export const REQUESTS_PER_SECOND = 20
+export const NOW = 1_790_000_000
+
+const cleanups: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup()
+})
+
+/** A sandbox that is closed after the test. */
+export async function startSandbox(options: StripeSandboxOptions): Promise<StripeSandbox> {
+  const sandbox = await createStripeSandbox({ now: NOW, ...options })
+  cleanups.push(() => sandbox.close())
+  return sandbox
+}
 
 export interface EstimateOptions {
   readonly resourcePath?: string

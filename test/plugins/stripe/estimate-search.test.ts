@@ -1,29 +1,16 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { FatalSourceError } from '../../../src/plugins/plugin.ts'
 import { DEFAULT_API_VERSION } from '../../../src/plugins/stripe/client.ts'
-import { createStripeSandbox } from '../../../src/sandbox/stripe/sandbox.ts'
-import type { Fault, FaultRule, StripeSandbox, StripeSandboxOptions } from '../../../src/sandbox/index.ts'
+import type { Fault, FaultRule, StripeSandbox } from '../../../src/sandbox/index.ts'
 import { DISTRIBUTIONS } from '../../../src/sandbox/stripe/timeline.ts'
-import { estimate, factorBetween } from './estimate-sandbox.ts'
+import { estimate, factorBetween, startSandbox } from './estimate-sandbox.ts'
 
-const NOW = 1_790_000_000
 const SEARCH = '/v1/charges/search'
 /** For the permissions, and the one that is refused because lists are not counted. */
 const FIRST_CALLS = 8
 const MOST_CALLS = 20
 /** Lists are not counted in it, as for all newer accounts. */
 const UNCOUNTED = { countingVersion: DEFAULT_API_VERSION }
-
-const cleanups: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup()
-})
-
-async function startSandbox(options: StripeSandboxOptions): Promise<StripeSandbox> {
-  const sandbox = await createStripeSandbox({ now: NOW, ...options })
-  cleanups.push(() => sandbox.close())
-  return sandbox
-}
 
 function searches(sandbox: StripeSandbox): number {
   return sandbox.journal.entries().filter(({ path }) => path.endsWith('/search')).length

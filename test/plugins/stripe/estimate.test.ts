@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import type { JsonObject } from '../../../src/json.ts'
 import { FatalSourceError } from '../../../src/plugins/plugin.ts'
 import { DEFAULT_API_VERSION } from '../../../src/plugins/stripe/client.ts'
@@ -6,23 +6,9 @@ import { COUNTING_API_VERSION } from '../../../src/plugins/stripe/estimate.ts'
 import { estimateBySampling } from '../../../src/plugins/stripe/estimate-sampling.ts'
 import type { SampledPage } from '../../../src/plugins/stripe/estimate-sampling.ts'
 import { RESOURCE_PATHS } from '../../../src/plugins/stripe/resources.ts'
-import { createStripeSandbox } from '../../../src/sandbox/stripe/sandbox.ts'
-import type { StripeSandbox, StripeSandboxOptions } from '../../../src/sandbox/stripe/sandbox.ts'
+import type { StripeSandbox } from '../../../src/sandbox/stripe/sandbox.ts'
 import { DISTRIBUTIONS } from '../../../src/sandbox/stripe/timeline.ts'
-import { estimate, factorBetween, KEY, REQUESTS_PER_SECOND } from './estimate-sandbox.ts'
-
-const NOW = 1_790_000_000
-
-const cleanups: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup()
-})
-
-async function startSandbox(options: StripeSandboxOptions): Promise<StripeSandbox> {
-  const sandbox = await createStripeSandbox({ now: NOW, ...options })
-  cleanups.push(() => sandbox.close())
-  return sandbox
-}
+import { estimate, factorBetween, KEY, NOW, REQUESTS_PER_SECOND, startSandbox } from './estimate-sandbox.ts'
 
 test.each(DISTRIBUTIONS)(
   '50,000 objects with a %s distribution are counted where Stripe counts',
