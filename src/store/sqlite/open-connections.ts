@@ -27,8 +27,7 @@ const READER_PRAGMAS = `
 
 /** A database file: written in a thread of its own, read in this one too. */
 export async function openFile(file: string): Promise<SqliteConnections> {
-  const writer = new WriterThread({ file, pragmas: WRITER_PRAGMAS })
-  await writer.run({ kind: 'execute', sql: 'select 1', parameters: [] })
+  const writer = await WriterThread.open({ file, pragmas: WRITER_PRAGMAS })
   const database = new DatabaseSync(file)
   database.exec(READER_PRAGMAS)
   const reader = new PreparedDatabase(database)

@@ -1,12 +1,15 @@
-import { once } from 'node:events'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { DeliverPagesRequest, DeliverResult } from '../store.ts'
 import { clearError } from './clear-error.ts'
+import { keepIdle, takeIdle } from './idle-thread.ts'
 import type { StatementResult } from './prepared-database.ts'
 
 /** The thread's program, compiled or not as this file is. */
 const PROGRAM = path.join(import.meta.dirname, `sqlite-thread${path.extname(import.meta.filename)}`)
+
+/** What a commit of the largest pages needs, many times over. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 }
 
 export interface ThreadOptions {
   /** Path of the database. */
@@ -17,9 +20,13 @@ export interface ThreadOptions {
 
 export type StatementCommand =
   | { readonly kind: 'execute'; readonly sql: string; readonly parameters: readonly unknown[] }
-  | { readonly kind: 'begin' | 'commit' | 'rollback' | 'close' }
+  | { readonly kind: 'begin' | 'commit' | 'rollback' }
 
-export type Command = StatementCommand | { readonly kind: 'deliverPages'; readonly request: DeliverPagesRequest }
+export type Command =
+  | StatementCommand
+  | ({ readonly kind: 'open' } & ThreadOptions)
+  | { readonly kind: 'close' }
+  | { readonly kind: 'deliverPages'; readonly request: DeliverPagesRequest }
 
 export interface Answer {
   /** A `StatementResult`, for `deliverPages` what that returns. */
@@ -39,16 +46,25 @@ export class WriterThread {
   readonly #waiting: Waiting[] = []
   #ended: Error | null = null
 
-  constructor(options: ThreadOptions) {
-    this.#worker = new Worker(PROGRAM, {
-      workerData: options,
-      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
-    })
+  private constructor(worker: Worker) {
+    this.#worker = worker
     // A store that nobody asks anything must not keep the process.
     this.#worker.unref()
     this.#worker.on('message', (answer: Answer) => this.#settle(answer))
     this.#worker.on('error', (error) => this.#end(error))
     this.#worker.on('exit', () => this.#end(new Error('The store is closed.')))
+  }
+
+  /** Throws clear errors. */
+  static async open(options: ThreadOptions): Promise<WriterThread> {
+    const writer = new WriterThread(takeIdle() ?? new Worker(PROGRAM, { resourceLimits: RESOURCE_LIMITS }))
+    try {
+      await writer.#send({ kind: 'open', ...options })
+    } catch (error) {
+      writer.#release()
+      throw error
+    }
+    return writer
   }
 
   /** Throws clear errors, see `clearError`. */
@@ -73,10 +89,14 @@ export class WriterThread {
   /** Closes the database after what was asked before. */
   async close(): Promise<void> {
     if (this.#ended) return
-    const exit = once(this.#worker, 'exit')
-    await this.run({ kind: 'close' })
-    this.#worker.ref()
-    await exit
+    await this.#send({ kind: 'close' })
+    this.#release()
+  }
+
+  #release(): void {
+    if (this.#ended) return
+    this.#end(new Error('The store is closed.'))
+    keepIdle(this.#worker)
   }
 
   #settle({ result, error }: Answer): void {
