@@ -31,6 +31,8 @@ export interface BudgetRequest {
 }
 
 export interface BudgetLease {
+  /** To be called when the answer begins, if that is before its end: the request reached the server before. */
+  answerBegins(): void
   /** To be called when the request is over; a second call does nothing. */
   release(outcome: RequestOutcome): void
 }
@@ -69,7 +71,10 @@ const AFTER_REFUSAL = 0.7
 class Limiter {
   readonly window: SendWindow
   readonly concurrency: AdaptiveLimit
+  /** From sending to the end of the answer. */
   readonly latency = new Latency()
+  /** From sending to the beginning of the answer. */
+  readonly firstSign = new Latency()
   inFlight = 0
 
   constructor(perSecond: number, concurrency: number) {
@@ -167,15 +172,21 @@ export class Account implements AccountBudget {
   #enter(name: string): BudgetLease {
     const operation = this.#operation(name)
     const sentAt = this.#now()
-    let tookMs: number | undefined
-    const { lateMs } = operation.latency.watch()
-    const request: SentRequest = { sentAt, lateMs: (now) => lateMs(tookMs ?? now - sentAt) }
+    let begunMs: number | undefined
+    let isOver = false
+    const { lateMs } = operation.firstSign.watch()
+    const request: SentRequest = { sentAt, lateMs: (now) => lateMs(begunMs ?? now - sentAt) }
     this.#global.enter(request)
     operation.enter(request)
     return {
+      answerBegins: () => {
+        begunMs ??= this.#now() - sentAt
+      },
       release: (outcome) => {
-        if (tookMs !== undefined) return
-        tookMs = this.#now() - sentAt
+        if (isOver) return
+        isOver = true
+        begunMs ??= this.#now() - sentAt
+        if (outcome === 'answered') operation.firstSign.add(begunMs)
         this.#leave(operation, sentAt, outcome)
       },
     }

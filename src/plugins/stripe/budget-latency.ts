@@ -7,9 +7,8 @@ const ORDINARY_DEVIATIONS = 2
 const MOST_LATE_MS = 250
 /** The first requests open connections, and the first answers do not tell yet what is usual. */
 const FIRST_ANSWERS = 20
-const FIRST_LATE_MS = 75
 
-/** How long answers take, from sending to the end of the answer, in milliseconds; what came last counts most. */
+/** How long answers take, in milliseconds; what came last counts most. */
 export class Latency {
   #meanMs: number | undefined
   #leastMs: number | undefined
@@ -41,8 +40,12 @@ export class Latency {
 
   /** Begins to watch a request that is sent now. */
   watch(): LateRequest {
-    const leastMs = this.#answers < FIRST_ANSWERS ? FIRST_LATE_MS : 0
-    return { lateMs: (tookMs) => Math.max(leastMs, this.#lateMs(tookMs)) }
+    const isOneOfTheFirst = this.#answers < FIRST_ANSWERS
+    return { lateMs: (tookMs) => (isOneOfTheFirst ? this.#beyondLeastMs(tookMs) : this.#lateMs(tookMs)) }
+  }
+
+  #beyondLeastMs(tookMs: number): number {
+    return Math.min(MOST_LATE_MS, Math.max(0, tookMs - (this.#leastMs ?? 0)))
   }
 
   #lateMs(tookMs: number): number {

@@ -66,6 +66,7 @@ export class BudgetedHttpClient implements Stripe.HttpClient {
     try {
       observer?.requestSent()
       const response = await inTime(httpClient.makeRequest(...request))
+      lease.answerBegins()
       const body = bodyOf(response)
       const arrival = response instanceof QueuedResponse ? Promise.race([response.arrival(), body]) : body
       const [read] = await Promise.allSettled([arrival])

@@ -7,7 +7,8 @@ import { WriterThread, type StatementCommand } from './writer-thread.ts'
 /**
  * `page_size` comes first: it cannot change once there is a table. Pages of 8 KB hold a few records each. While the store
  * opens, it waits up to `busy_timeout` milliseconds for a tool that has the file open.
- * The log may grow to 8000 pages, 64 MB, before it is copied back: pages written many times are then copied once.
+ * The log may grow to 2000 pages, 16 MB, before it is copied back: pages written many times are then copied once, and those
+ * who wait for a commit do not wait for long.
  */
 const WRITER_PRAGMAS = `
   pragma page_size = 8192;
@@ -16,7 +17,7 @@ const WRITER_PRAGMAS = `
   pragma foreign_keys = on;
   pragma busy_timeout = 1000;
   pragma cache_size = -16384;
-  pragma wal_autocheckpoint = 8000;
+  pragma wal_autocheckpoint = 2000;
 `
 
 const READER_PRAGMAS = `

@@ -32,7 +32,10 @@ function recordingBudget(): AccountBudget & Seen {
     ...seen,
     acquire(request) {
       seen.requests.push(request)
-      return Promise.resolve({ release: (outcome: RequestOutcome) => void seen.outcomes.push(outcome) })
+      return Promise.resolve({
+        answerBegins() {},
+        release: (outcome: RequestOutcome) => void seen.outcomes.push(outcome),
+      })
     },
     parallelism: () => 2,
     perSecond: 25,
