@@ -55,8 +55,6 @@ describe('a key without one permission', () => {
         expect(statusOf(run)).toBe('failed')
         expect(run.metrics.statusSummary.errors[0].message).toContain('rak_refund_read')
         expect(JSON.stringify(run)).not.toContain(NO_REFUNDS)
-        const { startedAtUTC, completedAtUTC } = run.metrics.durationSummary
-        expect(completedAtUTC - startedAtUTC).toBeLessThan(60_000)
       } else {
         expect(statusOf(run)).toBe('success')
         expect(idsOf(await recordsOfDataSet(host.api, dataSetId))).toEqual(worldIds(resource))

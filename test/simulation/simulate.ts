@@ -62,8 +62,8 @@ async function simulateAll(): Promise<void> {
   let next = first
 
   const seconds = () => (performance.now() - startedAt) / 1000
-  const describe = () => `${histories} histories, ${failed.length} failed in ${seconds().toFixed(1)} s`
-  const describeAll = () => `${describe()}; ${COUNTED.map((name) => `${total[name] ?? 0} ${name}`).join(', ')}`
+  const describe = () => `${histories} histories in ${seconds().toFixed(1)} s`
+  const describeAll = () => `${describe()}: ${COUNTED.map((name) => `${total[name] ?? 0} ${name}`).join(', ')}`
   const progress = setInterval(() => {
     print(describe())
     for (const worker of workers) worker.giveUpWhenHung()
@@ -87,6 +87,7 @@ async function simulateAll(): Promise<void> {
       try {
         take(await worker.run(seed))
       } catch (error) {
+        histories += 1
         fail(seed, (error as Error).message)
       }
     }
@@ -98,6 +99,7 @@ async function simulateAll(): Promise<void> {
   print(describeAll())
   if (next <= last) print(`The seeds from ${next} on were left out.`)
   if (failed.length > 0) print(`failing seeds: ${failed.join(' ')}`)
+  print(`histories: ${histories - failed.length} passed, ${failed.length} failed`)
   process.exitCode = failed.length === 0 ? 0 : 1
 }
 
