@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import type { StripeObject } from '../../src/sandbox/index.ts'
+import type { Fault, StripeObject } from '../../src/sandbox/index.ts'
 import { DAY, itemsOf, listed, NO_DRIFT, openAccount, pick, pricesOf, type Account, type Copy } from './support.ts'
 
 let account: Account
@@ -31,11 +31,14 @@ describe('subscriptions with more items than are inlined', () => {
     expect(await copy.drift()).toEqual(NO_DRIFT)
   })
 
-  test('are complete without a second reading of their page when Stripe asks to wait before every third of their requests', async () => {
-    const fault = { kind: 'status', status: 429, reason: 'endpoint-rate', retryAfter: 1 } as const
-    account.sandbox.faults.add({ match: { path: '/v1/subscription_items' }, times: null, percent: 33, fault })
+  test.each<[string, number, Fault & { status: number }]>([
+    ['Stripe asks to wait before', 33, { kind: 'status', status: 429, reason: 'endpoint-rate', retryAfter: 1 }],
+    ['an error answers', 33, { kind: 'status', status: 503 }],
+  ])('are complete without a second reading of their page when %s %d percent of their requests', async (...given) => {
+    const [, percent, fault] = given
+    account.sandbox.faults.add({ match: { path: '/v1/subscription_items' }, times: null, percent, fault })
     const copy = await account.copy('subscriptions')
-    expect(account.sandbox.journal.count({ path: '/v1/subscription_items', status: 429 })).toBeGreaterThan(0)
+    expect(account.sandbox.journal.count({ path: '/v1/subscription_items', status: fault.status })).toBeGreaterThan(0)
     const pages = Math.ceil(listed(account.sandbox.world, 'subscriptions').length / 100)
     expect(account.sandbox.journal.count({ path: '/v1/subscriptions' })).toBe(pages)
     account.sandbox.faults.clear()

@@ -47,7 +47,7 @@ export async function startQuickHost(options: QuickHostOptions = {}): Promise<Qu
   const clock = new QuickClock(now * 1000, (time) => sandbox.clock.set(Math.floor(time / 1000)))
   const retries: Retry[] = []
   const httpClient = clock.watch(Stripe.createNodeHttpClient(), options.timeoutMs ?? TIMEOUT_MS)
-  const plugins = [createStripePlugin({ apiBase: sandbox.url, ...UNHURRIED, httpClient })]
+  const plugins = [createStripePlugin({ apiBase: sandbox.url, ...UNHURRIED, httpClient, clock })]
   const host = await startTestHost({ plugins, clock, logger: retryLogger(retries) })
   host.host.startRuns()
   return {

@@ -90,8 +90,8 @@ describe('nothing is lost and nothing doubled by', () => {
     await readAndFollow(flowId)
     const met = faults.list().filter(({ id, seen, after = 0 }) => rules.includes(id) && seen > after + times)
     expect(met).toHaveLength(PLACES.length)
-    // Requests that are sent side by side for one page are asked again together.
-    expect(host.retries.length).toBeGreaterThanOrEqual(PLACES.length)
+    // Requests that are sent side by side for one page are asked again together, those of nested lists by themselves.
+    expect(host.retries.length).toBeGreaterThanOrEqual(PLACES.length - 1)
   }
 
   async function readAndFollow(flowId: string): Promise<void> {
@@ -229,12 +229,10 @@ describe('a run fails only after 15 minutes without progress', () => {
     host.sandbox.journal.entries({ path, status: 200 }).map(({ params }) => JSON.stringify(params))
 
   /** It has waited long enough, and the last answer says why. */
-  function expectGivenUp(run: { metrics: { statusSummary: { status: string; errors: { message: string }[] } } }): void {
-    const { statusSummary } = run.metrics
+  function expectGivenUp({ metrics: { statusSummary, durationSummary } }: Awaited<ReturnType<typeof firstRun>>): void {
     expect(statusSummary.status).toBe('failed')
     expect(statusSummary.errors[0]?.message).toMatch(/No progress for 900 s\. Stripe answered 50[34]/)
-    const waited = host.retries.reduce((sum, { waitMs }) => sum + waitMs, 0)
-    // The little that is missing went by between the pauses.
-    expect(waited).toBeGreaterThan(GIVE_UP_MS - 15_000)
+    const { startedAtUTC, completedAtUTC } = durationSummary
+    expect(completedAtUTC - startedAtUTC).toBeGreaterThanOrEqual(GIVE_UP_MS)
   }
 })

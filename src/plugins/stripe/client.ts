@@ -6,6 +6,7 @@ import { orAborted } from '../../or-aborted.ts'
 import { RetriableSourceError, type SourceObserver } from '../plugin.ts'
 import type { AccountBudget } from './budget.ts'
 import { createHttpClient } from './http-client.ts'
+import { systemClock, type Clock } from '../../clock.ts'
 import { BudgetedHttpClient, operationOf } from './budgeted-http-client.ts'
 
 /** The slice of Stripe that the plugin uses. */
@@ -30,6 +31,8 @@ export interface StripeClient {
    * once: Stripe keeps a key for at least 24 hours.
    */
   post(path: string, request: StripeWrite, signal: AbortSignal): Promise<StripeObject>
+  /** Resolves after so many milliseconds, for who repeats a request. Rejects with the signal's reason when it aborts. */
+  pause(ms: number, signal: AbortSignal): Promise<void>
   /** The same client, which calls `onSent` whenever a request is really sent. */
   telling(onSent: (() => void) | undefined): StripeClient
   /**
@@ -76,6 +79,8 @@ export interface StripeClientOptions {
   readonly observer?: SourceObserver | undefined
   /** What sends the requests that the budget lets go. @defaultValue HTTP over connections that all clients share */
   readonly httpClient?: Stripe.HttpClient | undefined
+  /** What pauses are measured by. @defaultValue the system's */
+  readonly clock?: Clock | undefined
 }
 
 /** What a client sends as `Stripe-Version` unless it is told otherwise. */
@@ -95,7 +100,7 @@ let clientsMade = 0
 
 /** A client for one key. It makes no request by itself and needs no closing. */
 export function createStripeClient(options: StripeClientOptions): StripeClient {
-  const { apiBase, key, apiVersion, budget, observer } = options
+  const { apiBase, key, apiVersion, budget, observer, clock = systemClock } = options
   const base = new URL(apiBase)
   const protocol = base.protocol === 'http:' ? 'http' : 'https'
   const { owner = `client-${++clientsMade}`, httpClient = SHARED_HTTP_CLIENTS[protocol] } = options
@@ -147,6 +152,10 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     async post(path, { parameters, idempotencyKey }, signal) {
       const send = () => stripe.rawRequest('POST', path, { ...parameters }, { apiVersion, idempotencyKey })
       return parseObject(await asking(signal, onSent, send), path)
+    },
+    async pause(ms, signal) {
+      await clock.sleep(ms, signal)
+      signal.throwIfAborted()
     },
     parallelism: () => budget.parallelism(listedLast === undefined ? undefined : operationOf('GET', listedLast)),
   })

@@ -30,6 +30,11 @@ export function toSourceError(
   return new FatalSourceError('request', message, { status })
 }
 
+/** True when the same request may be answered later. */
+export function isWorthRepeating(error: unknown): boolean {
+  return toSourceError(error, '') instanceof RetriableSourceError
+}
+
 /** True when a list refused its cursor: the object is deleted or has left the filter. Answers 400 or 404. */
 export function isCursorGone(error: unknown): boolean {
   return isMissing(error, 'starting_after')

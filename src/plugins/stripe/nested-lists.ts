@@ -1,7 +1,6 @@
-import { systemClock } from '../../clock.ts'
 import { isJsonObject } from '../../json.ts'
 import type { StripeClient, StripeObject } from './client.ts'
-import { isCursorGone, isRateLimited, retryAfterMsOf } from './errors.ts'
+import { isCursorGone, isRateLimited, isWorthRepeating, retryAfterMsOf } from './errors.ts'
 import { mapSideBySide } from '../../map-side-by-side.ts'
 import type { NestedList, StripeResource } from './resources.ts'
 
@@ -11,8 +10,9 @@ const PAGE_SIZE = 100
 /** So many objects of a page have their nested lists read at the same time; the account's budget has the last word. */
 const OBJECTS_AT_ONCE = 5
 
-/** Of a request that a limiter refused; each time the pause is longer by as much. */
-const REPEATS = 8
+/** Of a request that a limiter refused, and of one that failed otherwise; each time the pause is longer by as much. */
+const REPEATS_WHEN_REFUSED = 8
+const REPEATS = 3
 const REPEAT_AFTER_MS = 300
 /** How long a pause Stripe may ask for here; a longer one is the host's to respect. */
 const LONGEST_PAUSE_MS = 10_000
@@ -46,18 +46,18 @@ export async function completeNestedLists(
 }
 
 /**
- * Repeats a request that a limiter refused. The host would repeat the whole page, of which so many requests may belong to
- * nested lists that one of them is always refused.
+ * Repeats a request a few times before the host repeats the whole page: so many requests may belong to the nested lists of
+ * a page that one of them always fails.
  */
-async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+async function patiently<T>(client: StripeClient, request: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await request()
     } catch (error) {
+      const repeats = isRateLimited(error) ? REPEATS_WHEN_REFUSED : REPEATS
       const pauseMs = Math.max(tries * REPEAT_AFTER_MS, retryAfterMsOf(error) ?? 0)
-      if (!isRateLimited(error) || tries > REPEATS || pauseMs > LONGEST_PAUSE_MS) throw error
-      await systemClock.sleep(pauseMs, signal)
-      signal.throwIfAborted()
+      if (!isWorthRepeating(error) || tries > repeats || pauseMs > LONGEST_PAUSE_MS) throw error
+      await client.pause(pauseMs, signal)
     }
   }
 }
@@ -74,7 +74,8 @@ async function readNestedList(
     const last = entries.at(-1)
     const after: Record<string, string> = last === undefined ? {} : { starting_after: last.id }
     try {
-      const page = await patiently(() => client.list(nested.listPath, { ...parameters, ...after }, signal), signal)
+      const request = () => client.list(nested.listPath, { ...parameters, ...after }, signal)
+      const page = await patiently(client, request, signal)
       entries.push(...page.data)
       if (!page.hasMore) return entries
     } catch (error) {

@@ -26,7 +26,7 @@ export interface StripePluginOptions {
   readonly concurrency?: number
   /** Sends the requests; a stand-in in tests that control the network. */
   readonly httpClient?: StripeClientOptions['httpClient']
-  /** What the budgets tell time by. */
+  /** What the budgets, and pauses between two requests, tell time by. @defaultValue the system's clocks */
   readonly clock?: Clock
 }
 
@@ -75,7 +75,7 @@ export function createStripePlugin(options: StripePluginOptions): SourcePlugin {
       const search = searchOf(params)
       const apiVersion = typeof params.apiVersion === 'string' ? params.apiVersion : DEFAULT_API_VERSION
       const budget = budgets.of(key)
-      const clientOptions = { apiBase, key, budget, owner, observer, httpClient }
+      const clientOptions = { apiBase, key, budget, owner, observer, httpClient, clock }
       const client = createStripeClient({ ...clientOptions, apiVersion })
       return {
         ...createStripeSource({ client, key, apiVersion, search }),

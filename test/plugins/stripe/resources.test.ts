@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Source } from '../../../src/plugins/plugin.ts'
 import { STRIPE_RESOURCES } from '../../../src/plugins/stripe/resources.ts'
 import { createStripeSandbox } from '../../../src/sandbox/index.ts'
-import type { StripeObject, StripeSandbox } from '../../../src/sandbox/index.ts'
+import type { Fault, StripeObject, StripeSandbox } from '../../../src/sandbox/index.ts'
 import {
   DAY,
   dataOf,
@@ -208,27 +208,46 @@ describe('nested lists', () => {
 describe('a nested list that cannot be read', () => {
   const NESTED = '/v1/subscription_items'
 
-  test('is read again by the host, not with another cursor', async () => {
+  const SECOND_PAGE = { path: NESTED, params: { starting_after: 'si_99' } }
+
+  test.each<[string, Fault]>([
+    ['an error', { kind: 'status', status: 500 }],
+    ['a lock', { kind: 'status', status: 429 }],
+    ['a connection that breaks', { kind: 'reset' }],
+  ])('is asked for again where %s kept it from being read', async (_name, fault) => {
     lengthen(1, 130)
-    sandbox.faults.add({
-      match: { path: NESTED, params: { starting_after: 'si_99' } },
-      fault: { kind: 'status', status: 500 },
-    })
+    sandbox.faults.add({ match: SECOND_PAGE, times: 2, fault })
+    const { records } = await readPage(source, 'subscriptions', 'all', { limit: 1 })
+    expect(itemsOf(dataOf(records[0]!) as StripeObject)).toHaveLength(130)
+    expect(sandbox.journal.count({ path: NESTED })).toBe(4)
+  })
+
+  test('is left to the host when it goes on failing', async () => {
+    lengthen(1, 130)
+    sandbox.faults.add({ match: SECOND_PAGE, times: null, fault: { kind: 'status', status: 500 } })
     await expect(readPage(source, 'subscriptions', 'all', { limit: 1 })).rejects.toMatchObject({
       reason: 'unavailable',
     })
+    expect(sandbox.journal.count({ path: NESTED })).toBe(5)
+  })
+
+  test('is not asked for again when Stripe says that it is of no use', async () => {
+    lengthen(1, 130)
+    const fault: Fault = { kind: 'status', status: 500, shouldRetry: false }
+    sandbox.faults.add({ match: SECOND_PAGE, times: null, fault })
+    await expect(readPage(source, 'subscriptions', 'all', { limit: 1 })).rejects.toMatchObject({ reason: 'request' })
     expect(sandbox.journal.count({ path: NESTED })).toBe(2)
   })
 
   test('keeps the rest of the page from being read in vain', async () => {
     lengthen(20)
-    sandbox.faults.add({ match: { path: NESTED }, fault: { kind: 'status', status: 500 } })
+    sandbox.faults.add({ match: { path: NESTED }, times: null, fault: { kind: 'status', status: 500 } })
     await expect(readPage(source, 'subscriptions', 'all', { limit: 20 })).rejects.toMatchObject({
       reason: 'unavailable',
     })
     // Requests after those under way show whether others were still to come.
     for (let each = 0; each < 5; each++) await readPage(source, 'charges', 'all', { limit: 1 })
-    expect(sandbox.journal.count({ path: NESTED })).toBeLessThanOrEqual(5)
+    expect(sandbox.journal.count({ path: NESTED })).toBeLessThanOrEqual(5 * 4)
   })
 })
 
