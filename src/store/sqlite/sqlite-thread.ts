@@ -10,7 +10,7 @@ import type { Answer, Command, StatementCommand, ThreadOptions } from './writer-
  */
 
 /** What delivers pages takes longer to load than the thread to start, so it is loaded a little later or when it is needed. */
-const LOAD_DELIVERY_AFTER_MS = 50
+const LOAD_DELIVERY_AFTER_MS = 400
 
 let database: PreparedDatabase | null = null
 let deliverPages: ReturnType<typeof createThreadDelivery> | null = null
