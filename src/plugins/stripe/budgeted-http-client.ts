@@ -111,8 +111,8 @@ function bodyOf(response: Stripe.HttpClientResponse): Promise<unknown> {
 async function inTime<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const error = new Error(`The answer was not complete within ${LONGEST_ANSWER_MS / 1000} s.`)
-    timer = setTimeout(() => reject(error), LONGEST_ANSWER_MS)
+    const giveUp = () => reject(new Error(`The answer was not complete within ${LONGEST_ANSWER_MS / 1000} s.`))
+    timer = setTimeout(giveUp, LONGEST_ANSWER_MS)
   })
   try {
     return await Promise.race([answer, late])
