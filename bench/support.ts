@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import axios, { type AxiosInstance } from 'axios'
 
 /** As `npm start` does. */
-const NODE = [process.execPath, '--disable-warning=ExperimentalWarning', '--max-semi-space-size=8']
+const NODE = [process.execPath, '--disable-warning=ExperimentalWarning', '--max-semi-space-size=4']
 const ROOT = new URL('..', import.meta.url).pathname
 const ORG = 'bench@AdobeOrg'
 const STRIPE_SPEC = 'cc2c31d6-7b8c-4581-b49f-5c8698aa3ab3'

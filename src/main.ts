@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import module from 'node:module'
 
 // Pages of JSON come and go. Left alone, the heap would grow to several times what is in use before it is swept.
-setFlagsFromString('--heap-growing-percent=60')
+setFlagsFromString('--heap-growing-percent=50')
 
 // Compiled code is kept between starts, which halves the time of the next one.
 module.enableCompileCache?.()

@@ -16,7 +16,7 @@ const WRITER_PRAGMAS = `
   pragma synchronous = full;
   pragma foreign_keys = on;
   pragma busy_timeout = 1000;
-  pragma cache_size = -16384;
+  pragma cache_size = -8192;
   pragma wal_autocheckpoint = 2000;
 `
 
