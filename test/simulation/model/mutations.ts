@@ -68,10 +68,11 @@ export class Account {
   /** One of the newest customers, charges or prices, else a new one. */
   someOrNew(kind: ResourceKind, at: number): ModelObject {
     const { world } = this
-    const there = world.list(kind).filter((object) => object.isThere(at) && !object.isInline)
+    const isFree = (object: ModelObject) => object.isThere(at) && !object.isInline
+    const there = world.list(kind).filter(isFree)
     if (there.length > 0 && this.#rng.chance(0.8)) return this.#rng.pick(there)
     this.create(kind, at)
-    return world.list(kind).find((object) => object.versions[0]!.at === at && !object.isInline)!
+    return world.list(kind).find((object) => object.versions[0]!.at === at && isFree(object))!
   }
 
   items(at: number): JsonObject[] {
