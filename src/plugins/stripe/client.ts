@@ -1,12 +1,12 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import Stripe from 'stripe'
+import { systemClock, type Clock } from '../../clock.ts'
 import { isJsonObject, type JsonObject } from '../../json.ts'
 import { orAborted } from '../../or-aborted.ts'
 import { RetriableSourceError, type SourceObserver } from '../plugin.ts'
 import type { AccountBudget } from './budget.ts'
 import { createHttpClient } from './http-client.ts'
-import { systemClock, type Clock } from '../../clock.ts'
 import { BudgetedHttpClient, operationOf } from './budgeted-http-client.ts'
 
 /** The slice of Stripe that the plugin uses. */
