@@ -270,6 +270,8 @@ class History {
     stage.network.faults.end()
     stage.medium.faultRate = 0
     stage.scheduler.drop(stage.account)
+    // It may have been revoked when the last phase was all but over.
+    if (this.#isRevoked) await this.#giveNewToken()
     await stage.untilRunsEnd()
     await stage.untilStill()
     // Nothing is hidden any more, and the host's clock is past all it has ever shown and past Stripe's.

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { runHistory, type HistorySummary } from './history.ts'
 
 /** Seeds of histories that once broke a promise. */
-const REGRESSIONS: readonly number[] = [2218, 3528, 8380, 23138, 33686, 37065, 43500, 75666, 86362]
+const REGRESSIONS: readonly number[] = [2218, 3528, 8380, 23138, 33686, 37065, 43500, 75666, 86362, 158848]
 
 const HISTORIES = 150
 const SEEDS_PER_TEST = 25
