@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { withClearErrors } from './clear-error.ts'
-import { PreparedDatabase } from './prepared-database.ts'
+import { PreparedDatabase, type StatementCommand } from './prepared-database.ts'
 import type { SqliteConnections } from './sqlite-driver.ts'
-import { WriterThread, type StatementCommand } from './writer-thread.ts'
+import { WriterThread } from './writer-thread.ts'
 
 /**
  * `page_size` comes first: it cannot change once there is a table. Pages of 8 KB hold a few records each. While the store
@@ -49,11 +49,7 @@ export function openMemory(database = new DatabaseSync(':memory:')): SqliteConne
   return {
     writer: {
       async run(command: StatementCommand) {
-        return withClearErrors(() => {
-          if (command.kind === 'execute') return prepared.execute(command.sql, command.parameters)
-          prepared[command.kind]()
-          return { rows: [], changes: 0 }
-        })
+        return withClearErrors(() => prepared.carryOut(command))
       },
     },
     reader: null,

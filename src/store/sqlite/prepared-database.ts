@@ -3,6 +3,10 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 /** Statements kept prepared; the ones used longest ago go first. */
 const PREPARED_STATEMENTS = 500
 
+export type StatementCommand =
+  | { readonly kind: 'execute'; readonly sql: string; readonly parameters: readonly unknown[] }
+  | { readonly kind: 'begin' | 'commit' | 'rollback' }
+
 /** What a statement did: rows for one that returns some, else how many rows it changed. */
 export interface StatementResult {
   readonly rows: unknown[]
@@ -18,6 +22,12 @@ export class PreparedDatabase {
 
   constructor(database: DatabaseSync) {
     this.#database = database
+  }
+
+  carryOut(command: StatementCommand): StatementResult {
+    if (command.kind === 'execute') return this.execute(command.sql, command.parameters)
+    this[command.kind]()
+    return { rows: [], changes: 0 }
   }
 
   begin(): void {

@@ -2,8 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
 import { SelectQueryNode, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { withClearErrors } from './clear-error.ts'
-import type { PreparedDatabase, StatementResult } from './prepared-database.ts'
-import type { StatementCommand } from './writer-thread.ts'
+import type { PreparedDatabase, StatementCommand, StatementResult } from './prepared-database.ts'
 
 /** So long reading may go on before everything else in the process gets a turn. */
 const MAX_HOLD_MS = 10

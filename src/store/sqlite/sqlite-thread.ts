@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort } from 'node:worker_threads'
-import { PreparedDatabase, type StatementResult } from './prepared-database.ts'
+import { PreparedDatabase, type StatementCommand, type StatementResult } from './prepared-database.ts'
 import type { createThreadDelivery } from './thread-delivery.ts'
-import type { Answer, Command, StatementCommand, ThreadOptions } from './writer-thread.ts'
+import type { Answer, Command, ThreadOptions } from './writer-thread.ts'
 
 /**
  * The thread that writes: SQLite waits for the disk, and nothing else in the process should wait with it. Carries out one
@@ -13,7 +13,7 @@ import type { Answer, Command, StatementCommand, ThreadOptions } from './writer-
 const LOAD_DELIVERY_AFTER_MS = 400
 
 let database: PreparedDatabase | null = null
-let deliverPages: ReturnType<typeof createThreadDelivery> | null = null
+let delivery: Promise<ReturnType<typeof createThreadDelivery>> | undefined
 let last: Promise<void> = Promise.resolve()
 
 parentPort?.on('message', (command: Command) => {
@@ -34,9 +34,7 @@ async function carryOut(command: Command): Promise<unknown> {
   if (command.kind === 'open') return open(command)
   if (command.kind === 'close') return close()
   if (command.kind !== 'deliverPages') return runStatement(command)
-  deliverPages ??= (await loadDelivery()).createThreadDelivery({
-    run: async (statement) => runStatement(statement),
-  })
+  const deliverPages = await loadDelivery()
   return deliverPages(command.request)
 }
 
@@ -52,18 +50,18 @@ function open({ file, pragmas }: ThreadOptions): void {
 }
 
 function close(): void {
-  database?.close()
+  const closing = database
   database = null
-  deliverPages = null
+  closing?.close()
 }
 
 function runStatement(command: StatementCommand): StatementResult {
   if (!database) throw new Error('The database is not open.')
-  if (command.kind === 'execute') return database.execute(command.sql, command.parameters)
-  database[command.kind]()
-  return { rows: [], changes: 0 }
+  return database.carryOut(command)
 }
 
 function loadDelivery() {
-  return import('./thread-delivery.ts')
+  return (delivery ??= import('./thread-delivery.ts').then(({ createThreadDelivery }) =>
+    createThreadDelivery({ run: async (command) => runStatement(command) }),
+  ))
 }

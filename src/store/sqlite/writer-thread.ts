@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { DeliverPagesRequest, DeliverResult } from '../store.ts'
 import { clearError } from './clear-error.ts'
 import { keepIdle, takeIdle } from './idle-thread.ts'
-import type { StatementResult } from './prepared-database.ts'
+import type { StatementCommand, StatementResult } from './prepared-database.ts'
 
 /** The thread's program, compiled or not as this file is. */
 const PROGRAM = path.join(import.meta.dirname, `sqlite-thread${path.extname(import.meta.filename)}`)
@@ -17,10 +17,6 @@ export interface ThreadOptions {
   /** SQL text, run when the database is opened. */
   readonly pragmas: string
 }
-
-export type StatementCommand =
-  | { readonly kind: 'execute'; readonly sql: string; readonly parameters: readonly unknown[] }
-  | { readonly kind: 'begin' | 'commit' | 'rollback' }
 
 export type Command =
   | StatementCommand
@@ -89,8 +85,11 @@ export class WriterThread {
   /** Closes the database after what was asked before. */
   async close(): Promise<void> {
     if (this.#ended) return
-    await this.#send({ kind: 'close' })
-    this.#release()
+    try {
+      await this.#send({ kind: 'close' })
+    } finally {
+      this.#release()
+    }
   }
 
   #release(): void {
